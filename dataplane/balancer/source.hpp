@@ -1,0 +1,47 @@
+/// What the service table is compiled from: plain values, as the configuration states them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/packet/address.hpp"
+#include "dataplane/runtime/clock.hpp"
+
+namespace sluice::balancer {
+
+/// How packets reach a backend.
+enum class Mode : std::uint8_t {
+  nat,            ///< destination translated; replies come back through us
+  direct_return,  ///< only the Ethernet destination changes; replies bypass us
+};
+
+struct BackendSource {
+  std::string name;
+  std::vector<IpAddress>
+      addresses;           ///< at most one of each family; a service address uses its own family's
+  std::uint16_t port = 0;  ///< 0: the service's port
+  std::uint32_t weight = 1;  ///< 0: no new flows (drain)
+  bool alive = true;         ///< from health checks
+};
+
+struct ServiceSource {
+  std::string name;
+  std::vector<IpAddress> addresses;
+  std::uint16_t port = 0;
+  std::uint8_t protocol = 0;  ///< ip_protocol::kTcp or kUdp
+  Mode mode = Mode::nat;
+  std::uint32_t table_size = 65537;  ///< Maglev slots: one of the primes validation offers
+  std::vector<BackendSource> backends;
+  Nanoseconds tcp_idle = 900 * kSecond;
+  Nanoseconds tcp_half_open = 5 * kSecond;
+  Nanoseconds tcp_closing = 10 * kSecond;
+  Nanoseconds udp_idle = 30 * kSecond;
+};
+
+struct Source {
+  std::vector<ServiceSource> services;
+  std::uint32_t flows_max = 262'144;  ///< per worker; reserved at start
+};
+
+}  // namespace sluice::balancer

@@ -1,0 +1,30 @@
+/// What the zone set is compiled from: plain values, as the configuration states them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/packet/address.hpp"
+
+namespace sluice::dns {
+
+struct ZoneSource {
+  std::string origin;  ///< "example.test", with or without the final dot
+  std::string text;    ///< RFC 1035 master file
+  std::string where;   ///< file name for errors
+};
+
+struct ServerSource {
+  std::string name;
+  std::vector<IpAddress> addresses;
+  std::uint16_t port = 53;
+  std::uint16_t udp_size_max = 1232;  ///< RFC 9715 and DNS flag day 2020
+};
+
+struct Source {
+  std::vector<ZoneSource> zones;
+  std::vector<ServerSource> servers;
+};
+
+}  // namespace sluice::dns

@@ -1,0 +1,28 @@
+/// The firewall's stages. A RuleSet is immutable and shared by all workers; a Tracker belongs to
+/// one.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "dataplane/firewall/source.hpp"
+#include "dataplane/packet/context.hpp"
+
+namespace sluice::firewall {
+
+class RuleSet;
+class Tracker;
+
+/// All mistakes of the source are found, not only the first; names of counters become slots.
+[[nodiscard]] tl::expected<std::shared_ptr<const RuleSet>, std::vector<Error>> compile(
+    const Source& source, SlotRegistry& slots);
+
+/// Early limits: address sets with early_drop, land attack.
+void early(Context& context, const RuleSet& rules, Burst& burst);
+/// Finds or prepares the connection of each packet and sets Packet::connection.
+void track(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst);
+/// Runs the chains; what is let through commits its new connection. A reject asks for an answer by
+/// leaving verdict none and setting reason rule_reject: the pipeline has route turn it into one.
+void filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst);
+
+}  // namespace sluice::firewall

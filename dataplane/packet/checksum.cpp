@@ -1,0 +1,90 @@
+#include "dataplane/packet/checksum.hpp"
+
+#include "dataplane/packet/bytes.hpp"
+
+namespace sluice {
+
+std::uint64_t checksum_sum(std::span<const std::uint8_t> bytes) {
+  std::uint64_t sum = 0;
+  const std::uint8_t* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 4; left -= 4, at += 4) sum += load_be32(at);
+  if (left >= 2) {
+    sum += load_be16(at);
+    at += 2;
+    left -= 2;
+  }
+  if (left == 1) sum += std::uint64_t{*at} << 8;
+  return sum;
+}
+
+std::uint16_t checksum_finish(std::uint64_t sum) {
+  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(~sum);
+}
+
+std::uint16_t checksum_update16(std::uint16_t checksum, std::uint16_t before, std::uint16_t after) {
+  const std::uint64_t sum = std::uint64_t{static_cast<std::uint16_t>(~checksum)} +
+                            static_cast<std::uint16_t>(~before) + after;
+  return checksum_finish(sum);
+}
+
+std::uint16_t checksum_update(std::uint16_t checksum, std::span<const std::uint8_t> before,
+                              std::span<const std::uint8_t> after) {
+  std::uint64_t sum = static_cast<std::uint16_t>(~checksum);
+  for (std::size_t i = 0; i + 1 < before.size(); i += 2) {
+    sum += static_cast<std::uint16_t>(~load_be16(before.data() + i));
+    sum += load_be16(after.data() + i);
+  }
+  return checksum_finish(sum);
+}
+
+std::uint16_t ipv4_header_checksum(const Packet& p) {
+  const std::uint8_t* ip = p.l3_bytes();
+  const std::size_t size = std::size_t{ip[0] & 0xfU} * 4;
+  const std::uint64_t sum = checksum_sum({ip, 10}) + checksum_sum({ip + 12, size - 12});
+  return checksum_finish(sum);
+}
+
+namespace {
+
+/// Offset of the checksum field in the transport header, or 0 if we know none.
+std::size_t checksum_offset(std::uint8_t protocol) {
+  switch (protocol) {
+    case ip_protocol::kTcp:
+      return 16;
+    case ip_protocol::kUdp:
+      return 6;
+    case ip_protocol::kIcmp:
+    case ip_protocol::kIcmp6:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+std::uint16_t l4_checksum(const Packet& p) {
+  const std::uint8_t protocol = p.key.protocol;
+  const std::size_t field = checksum_offset(protocol);
+  const std::size_t size = std::size_t{p.end} - p.l4;
+  const std::uint8_t* l4 = p.l4_bytes();
+  std::uint64_t sum = checksum_sum({l4, field}) + checksum_sum({l4 + field + 2, size - field - 2});
+  if (protocol != ip_protocol::kIcmp) {
+    sum += checksum_sum({p.key.source.network(), p.key.source.network_size()});
+    sum += checksum_sum({p.key.destination.network(), p.key.destination.network_size()});
+    sum += size + protocol;
+  }
+  const std::uint16_t result = checksum_finish(sum);
+  return protocol == ip_protocol::kUdp && result == 0 ? 0xffff : result;
+}
+
+void fill_checksums(Packet& p) {
+  if (p.ip_version == 4) store_be16(p.l3_bytes() + 10, ipv4_header_checksum(p));
+  if (!p.has(packet_flag::kL4) || p.has(packet_flag::kFragment)) return;
+  const std::size_t field = checksum_offset(p.key.protocol);
+  if (field != 0) store_be16(p.l4_bytes() + field, l4_checksum(p));
+}
+
+}  // namespace sluice
