@@ -1,0 +1,40 @@
+/// One configuration as the workers see it: immutable, swapped whole.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/balancer/source.hpp"
+#include "dataplane/balancer/stages.hpp"
+#include "dataplane/dns/source.hpp"
+#include "dataplane/dns/stages.hpp"
+#include "dataplane/firewall/source.hpp"
+#include "dataplane/firewall/stages.hpp"
+#include "dataplane/route/source.hpp"
+#include "dataplane/route/stages.hpp"
+
+namespace sluice {
+
+/// What a snapshot is compiled from.
+struct Sources {
+  route::Source route;
+  firewall::Source firewall;
+  balancer::Source balancer;
+  dns::Source dns;
+};
+
+struct Snapshot {
+  std::uint64_t revision = 0;
+  std::shared_ptr<const route::Table> route;
+  std::shared_ptr<const firewall::RuleSet> firewall;
+  std::shared_ptr<const balancer::ServiceTable> balancer;
+  std::shared_ptr<const dns::ZoneSet> dns;
+};
+
+/// Compiles every room; all mistakes of all rooms are returned. Service and name server addresses
+/// are added to the route's local addresses here.
+[[nodiscard]] tl::expected<std::shared_ptr<const Snapshot>, std::vector<Error>> compile(
+    const Sources& sources, std::uint64_t revision, SlotRegistry& slots);
+
+}  // namespace sluice
