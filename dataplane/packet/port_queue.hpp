@@ -13,8 +13,9 @@ class PortQueue {
  public:
   virtual ~PortQueue() = default;
 
-  /// Fills packets with what has arrived and returns how many. Each is as default-constructed but
-  /// for data, owner, length, room, headroom, in_port and perhaps kL4ChecksumGood.
+  /// Fills packets with what has arrived and returns how many. Sets data, owner, length, room,
+  /// headroom, in_port and flags (0, or kL4ChecksumGood and kFromHost as they apply) of each; the
+  /// rest may hold what an earlier packet left, since parse sets it anew.
   [[nodiscard]] virtual unsigned receive(std::span<Packet> packets) = 0;
   /// Sends from the front; returns how many were taken. The rest still belongs to the caller.
   [[nodiscard]] virtual unsigned send(std::span<Packet* const> packets) = 0;
