@@ -53,7 +53,7 @@ struct HashSeed {
   std::memcpy(&tail, &key.source_port, sizeof tail);
   const __m128i k =
       _mm_set_epi64x(static_cast<long long>(seed.high), static_cast<long long>(seed.low));
-  const __m128i t = _mm_set_epi64x(static_cast<long long>(tail), static_cast<long long>(~tail));
+  const __m128i t = _mm_set_epi64x(static_cast<long long>(tail), ~static_cast<long long>(tail));
   __m128i h = _mm_aesenc_si128(_mm_xor_si128(load(&key.source), k), t);
   h = _mm_aesenc_si128(_mm_xor_si128(h, load(&key.destination)), k);
   h = _mm_aesenc_si128(_mm_xor_si128(h, t), k);
