@@ -21,8 +21,13 @@ class Tracker;
 void early(Context& context, const RuleSet& rules, Burst& burst);
 /// Finds or prepares the connection of each packet and sets Packet::connection.
 void track(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst);
-/// Runs the chains; what is let through commits its new connection. A reject asks for an answer by
-/// leaving verdict none and setting reason rule_reject: the pipeline has route turn it into one.
-void filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst);
+/// Runs the chains of the hooks ingress and prerouting on every packet, then those of input on the
+/// packets whose bit in `local` is set (for an address of this host or its name server) and those
+/// of forward on the others (transit and balanced services). Packets from the exception path pass
+/// unfiltered. What is let through commits its new connection. A reject asks for an answer by
+/// leaving verdict none and setting reason rule_reject, Packet::reject_type and reject_code: the
+/// pipeline has route turn it into one.
+void filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst,
+            std::uint64_t local);
 
 }  // namespace sluice::firewall

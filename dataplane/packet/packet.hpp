@@ -74,6 +74,9 @@ struct alignas(64) Packet {
   ConnectionState connection = ConnectionState::untracked;
   std::uint8_t stage = 0;      ///< index of the stage that decided
   std::uint32_t next_hop = 0;  ///< index into the route tables; 0 is "no route"
+  std::uint8_t reject_type =
+      0;  ///< with reason rule_reject: ICMP type to answer with; 0: TCP reset
+  std::uint8_t reject_code = 0;  ///< ICMP code to answer with
 
   FlowKey key;                ///< as on the wire now (follows translation)
   std::uint32_t rule = 0;     ///< 1 + index of the firewall rule that decided, 0 none
@@ -88,6 +91,8 @@ struct alignas(64) Packet {
   [[nodiscard]] const std::uint8_t* l3_bytes() const { return data + l3; }
   [[nodiscard]] const std::uint8_t* l4_bytes() const { return data + l4; }
 };
+
+static_assert(sizeof(Packet) == 128);
 
 /// Up to kBurstMax packets. `alive` has a bit for each packet whose verdict is still none: a stage
 /// walks those, and what it decides leaves the set.
