@@ -10,6 +10,7 @@
 #include <new>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include <rte_ring_elem.h>
 
@@ -17,26 +18,22 @@
 
 namespace sluice {
 
-/// How many threads may put into a ring. One thread takes from it in either case.
-enum class Producers : std::uint8_t { one, many };
-
-/// A first-in first-out ring of T. `put` is for the producers, `take` for the single consumer; the
-/// rest is for anyone. No call waits for another thread but for a producer in the middle of `put`.
-template <class T, Producers kProducers>
-class Ring {
+/// A first-in first-out ring of T from one thread, which puts, to one other, which takes. The rest
+/// is for anyone. No call waits.
+template <class T>
+class SpscRing {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 4 == 0,
                 "the ring copies elements as 32-bit words");
 
  public:
   /// Room for at least `capacity` elements, which is rounded up to a power of two less one.
-  explicit Ring(std::uint32_t capacity) {
+  explicit SpscRing(std::uint32_t capacity) {
     const std::uint32_t slots = std::bit_ceil(capacity + 1);
     const auto bytes = static_cast<std::size_t>(rte_ring_get_memsize_elem(sizeof(T), slots));
     void* memory = std::aligned_alloc(alignof(rte_ring), std::bit_ceil(bytes));
     if (memory == nullptr) throw std::bad_alloc();
     ring_.reset(static_cast<rte_ring*>(memory));
-    const unsigned flags = RING_F_SC_DEQ | (kProducers == Producers::one ? RING_F_SP_ENQ : 0U);
-    rte_ring_init(ring_.get(), "", slots, flags);
+    rte_ring_init(ring_.get(), "", slots, RING_F_SP_ENQ | RING_F_SC_DEQ);
   }
 
   /// Takes from the front of `items` what there is room for; returns how many. The rest is counted
@@ -44,14 +41,9 @@ class Ring {
   unsigned put(std::span<const T> items) {
     const auto n = static_cast<unsigned>(items.size());
     std::atomic_signal_fence(std::memory_order_seq_cst);  // the ring reads items as other types
-    unsigned taken;
-    if constexpr (kProducers == Producers::one) {
-      taken = rte_ring_sp_enqueue_burst_elem(ring_.get(), items.data(), sizeof(T), n, nullptr);
-      if (taken < n) refused_.add(n - taken);
-    } else {
-      taken = rte_ring_mp_enqueue_burst_elem(ring_.get(), items.data(), sizeof(T), n, nullptr);
-      if (taken < n) refused_shared_.fetch_add(n - taken, std::memory_order_relaxed);
-    }
+    const unsigned taken =
+        rte_ring_sp_enqueue_burst_elem(ring_.get(), items.data(), sizeof(T), n, nullptr);
+    if (taken < n) refused_.add(n - taken);
     return taken;
   }
   [[nodiscard]] bool put(const T& item) { return put(std::span(&item, 1)) == 1; }
@@ -68,9 +60,7 @@ class Ring {
   [[nodiscard]] std::uint32_t size() const { return rte_ring_count(ring_.get()); }
   [[nodiscard]] std::uint32_t capacity() const { return rte_ring_get_capacity(ring_.get()); }
   /// Elements that found the ring full, since it was made.
-  [[nodiscard]] std::uint64_t refused() const {
-    return refused_.value() + refused_shared_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] std::uint64_t refused() const { return refused_.value(); }
 
  private:
   struct Free {
@@ -78,12 +68,40 @@ class Ring {
   };
   std::unique_ptr<rte_ring, Free> ring_;
   Counter refused_;
-  std::atomic<std::uint64_t> refused_shared_{0};
 };
 
+/// Many threads to one: a ring for each producer, so that none ever waits for another that the
+/// kernel has taken off its core, and none can fill up what the others need.
 template <class T>
-using SpscRing = Ring<T, Producers::one>;
-template <class T>
-using MpscRing = Ring<T, Producers::many>;
+class Mailbox {
+ public:
+  /// `capacity` elements for each of `producers` threads.
+  Mailbox(std::uint32_t producers, std::uint32_t capacity) {
+    for (std::uint32_t i = 0; i < producers; ++i) {
+      rings_.push_back(std::make_unique<SpscRing<T>>(capacity));
+    }
+  }
+
+  /// The ring that thread number `producer` alone puts into.
+  [[nodiscard]] SpscRing<T>& from(std::uint32_t producer) { return *rings_[producer]; }
+  [[nodiscard]] const SpscRing<T>& from(std::uint32_t producer) const { return *rings_[producer]; }
+
+  /// Takes up to out.size() elements, from each producer in turn, oldest of each first.
+  [[nodiscard]] unsigned take(std::span<T> out) {
+    unsigned n = 0;
+    for (std::size_t tried = 0; tried < rings_.size() && n < out.size(); ++tried) {
+      n += rings_[next_]->take(out.subspan(n));
+      next_ = next_ + 1 == rings_.size() ? 0 : next_ + 1;
+    }
+    return n;
+  }
+  [[nodiscard]] std::uint32_t producers() const {
+    return static_cast<std::uint32_t>(rings_.size());
+  }
+
+ private:
+  std::vector<std::unique_ptr<SpscRing<T>>> rings_;
+  std::size_t next_ = 0;  ///< the consumer's: whose turn it is
+};
 
 }  // namespace sluice

@@ -59,13 +59,13 @@ TEST(Ring, CarriesWholeElementsBetweenTwoThreads) {
   producer.join();
 }
 
-TEST(Ring, ManyProducersEachKeepTheirOrder) {
+TEST(Mailbox, EachProducerKeepsItsOrder) {
   constexpr std::uint32_t kProducers = 3;
   constexpr std::uint32_t kMessages = 10'000;
-  MpscRing<Message> ring(128);
+  Mailbox<Message> mailbox(kProducers, 128);
   std::vector<std::thread> producers;
   for (std::uint32_t p = 0; p < kProducers; ++p) {
-    producers.emplace_back([&ring, p] {
+    producers.emplace_back([&ring = mailbox.from(p), p] {
       for (std::uint32_t n = 0; n < kMessages;) {
         if (ring.put(Message{p, n, 0})) {
           ++n;
@@ -76,18 +76,28 @@ TEST(Ring, ManyProducersEachKeepTheirOrder) {
     });
   }
   std::array<std::uint32_t, kProducers> next{};
-  std::uint32_t received = 0;
-  while (received < kProducers * kMessages) {
-    Message m;
-    if (!ring.take(m)) {
-      std::this_thread::yield();
-      continue;
-    }
-    ASSERT_EQ(next[m.producer]++, m.number);
-    ++received;
+  std::array<Message, 32> out;
+  for (std::uint32_t received = 0; received < kProducers * kMessages;) {
+    const unsigned n = mailbox.take(out);
+    if (n == 0) std::this_thread::yield();
+    for (unsigned i = 0; i < n; ++i) ASSERT_EQ(next[out[i].producer]++, out[i].number);
+    received += n;
   }
   for (std::thread& t : producers) t.join();
-  EXPECT_EQ(0U, ring.size());
+}
+
+TEST(Mailbox, AProducerThatFillsItsRingLeavesTheOthersTheirs) {
+  Mailbox<std::uint32_t> mailbox(2, 3);
+  for (std::uint32_t i = 0; i < 10; ++i) (void)mailbox.from(0).put(i);
+  EXPECT_TRUE(mailbox.from(1).put(100));
+  EXPECT_EQ(7U, mailbox.from(0).refused());
+  EXPECT_EQ(0U, mailbox.from(1).refused());
+
+  std::array<std::uint32_t, 2> out{};
+  std::vector<std::uint32_t> seen;
+  while (const unsigned n = mailbox.take(out))
+    seen.insert(seen.end(), out.begin(), out.begin() + n);
+  EXPECT_THAT(seen, testing::UnorderedElementsAre(0U, 1U, 2U, 100U));
 }
 
 }  // namespace
