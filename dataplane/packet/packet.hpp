@@ -77,6 +77,7 @@ struct alignas(64) Packet {
   std::uint8_t reject_type =
       0;  ///< with reason rule_reject: ICMP type to answer with; 0: TCP reset
   std::uint8_t reject_code = 0;  ///< ICMP code to answer with
+  std::uint16_t handed_to = 0;   ///< with Verdict::handed: the worker that owns the flow
 
   FlowKey key;                ///< as on the wire now (follows translation)
   std::uint32_t rule = 0;     ///< 1 + index of the firewall rule that decided, 0 none
@@ -84,6 +85,9 @@ struct alignas(64) Packet {
   std::uint32_t backend = 0;  ///< 1 + index of the backend in the snapshot, 0 none
   std::uint32_t flow = 0;     ///< 1 + index of the worker's flow entry, 0 none
   std::uint64_t hash = 0;     ///< hash_of(key), valid after parse
+  /// Routed and resolved as if this were the destination, which stays as it is (direct return).
+  /// Points into the configuration snapshot: good until the worker's next quiescent point.
+  const IpAddress* via = nullptr;
 
   [[nodiscard]] bool has(std::uint16_t flag) const { return (flags & flag) != 0; }
   [[nodiscard]] std::uint8_t* l3_bytes() { return data + l3; }
