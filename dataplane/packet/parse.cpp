@@ -37,6 +37,7 @@ void reset(Packet& p) {
   p.next_hop = 0;
   p.rule = p.service = p.backend = p.flow = 0;
   p.hash = 0;
+  p.via = nullptr;
 }
 
 DropReason parse_link(Packet& p) {
