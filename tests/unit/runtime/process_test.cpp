@@ -1,7 +1,4 @@
 // What a process does once: cores, randomness, the lock of its folder, privileges.
-#include <cstdlib>
-#include <filesystem>
-
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,23 +11,10 @@
 #include "dataplane/runtime/monotonic_clock.hpp"
 #include "dataplane/runtime/privileges.hpp"
 #include "dataplane/runtime/random.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace sluice {
 namespace {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string path = std::filesystem::temp_directory_path() / "sluice-test-XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) std::abort();
-    path_ = path;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 TEST(Core, AThreadRunsNamedAndPinnedWithSignalsBlocked) {
   const std::vector<unsigned> cores = allowed_cores();
@@ -87,7 +71,7 @@ TEST(MonotonicClock, DoesNotGoBack) {
 }
 
 TEST(InstanceLock, ASecondInstanceGetsOneClearLine) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string state = folder.path() + "/state/deeper";
   {
     const auto first = InstanceLock::acquire(state);

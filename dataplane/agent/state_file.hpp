@@ -1,0 +1,30 @@
+/// The last good snapshot on disk: what a data plane starts from while its control daemon is away.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "dataplane/runtime/result.hpp"
+#include "sluice/v1/steering.pb.h"
+
+namespace sluice::agent {
+
+/// One file in the state folder. A save either replaces it whole, durably, or leaves it as it was;
+/// what a crash or a disk tore is noticed by its checksum.
+class StateFile {
+ public:
+  explicit StateFile(std::string folder);
+
+  /// Returns when the snapshot is on stable storage. The file that was there is kept on an error.
+  [[nodiscard]] Result<void> save(const v1::Snapshot& snapshot) const;
+  /// Nothing if none was ever saved; an error if it cannot be read or is damaged.
+  [[nodiscard]] Result<std::optional<v1::Snapshot>> load() const;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string folder_;
+  std::string path_;
+};
+
+}  // namespace sluice::agent
