@@ -7,6 +7,7 @@
 #include "dataplane/packet/packet.hpp"
 #include "dataplane/runtime/clock.hpp"
 #include "dataplane/runtime/counters.hpp"
+#include "dataplane/runtime/rate.hpp"
 
 namespace sluice {
 
@@ -47,6 +48,8 @@ struct Context {
   CounterBlock* slots = nullptr;
   PacketPool* pool = nullptr;
   Emitter* emitter = nullptr;
+  TokenBucket icmp_errors{1000,
+                          100};  ///< errors that this worker may send (RFC 4443 section 2.4 (f))
 };
 
 }  // namespace sluice

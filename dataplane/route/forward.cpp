@@ -1,0 +1,108 @@
+#include <array>
+
+#include "dataplane/route/ethernet.hpp"
+#include "dataplane/route/icmp_error.hpp"
+#include "dataplane/route/neighbours.hpp"
+#include "dataplane/route/stages.hpp"
+
+namespace sluice::route {
+namespace {
+
+/// Where a packet is to go, and how its Ethernet address is found.
+struct Target {
+  const NextHop* hop = nullptr;
+  Neighbours::Probe probe;
+};
+
+const IpAddress& neighbour_address(const NextHop& hop, const Packet& p) {
+  if (hop.kind == RouteKind::gateway) return hop.gateway;
+  return p.via != nullptr ? *p.via : p.key.destination;
+}
+
+bool leads_out(const NextHop& hop) {
+  return hop.kind == RouteKind::gateway || hop.kind == RouteKind::connected;
+}
+
+class Forwarder {
+ public:
+  Forwarder(Context& context, const Table& table, Neighbours& neighbours, Burst& burst)
+      : context_(context), table_(table), neighbours_(neighbours), burst_(burst) {}
+
+  void run() {
+    burst_.for_each_alive(
+        [&](unsigned, const Packet& p) { __builtin_prefetch(&table_.next_hop(p.next_hop)); });
+    burst_.for_each_alive([&](unsigned i, const Packet& p) { aim(targets_[i], p); });
+    burst_.for_each_alive([&](unsigned i, Packet& p) {
+      if (leads_out(*targets_[i].hop)) {
+        send(i, p, targets_[i]);
+      } else {
+        refuse(i, p, *targets_[i].hop);
+      }
+    });
+  }
+
+ private:
+  void aim(Target& target, const Packet& p) const {
+    target.hop = &table_.next_hop(p.next_hop);
+    if (!leads_out(*target.hop) || target.hop->has_mac) return;
+    target.probe = neighbours_.probe(target.hop->port, neighbour_address(*target.hop, p));
+    neighbours_.prefetch(target.probe);
+  }
+
+  void send(unsigned i, Packet& p, const Target& target) {
+    const NextHop& hop = *target.hop;
+    const Port& port = table_.port(hop.port);
+    if (p.ttl <= 1 && !p.has(packet_flag::kFromHost))
+      return answer_with_error(context_, table_, burst_, i, IcmpError::ttl_exceeded,
+                               DropReason::ttl_exceeded);
+    if (p.end - p.l3 > port.mtu)
+      return answer_with_error(context_, table_, burst_, i, IcmpError::too_big, DropReason::too_big,
+                               port.mtu);
+    if (p.ip_version == 6 && p.key.source.is_link_local())
+      return burst_.drop(i, DropReason::not_routable);  // RFC 4291 section 2.5.6
+    const IpAddress& neighbour = neighbour_address(hop, p);
+    const MacAddress* mac =
+        hop.has_mac ? &hop.mac : neighbours_.use(context_.now, target.probe, hop.port, neighbour);
+    if (mac == nullptr) return hold(i, p, hop.port, neighbour);
+    leave(port, hop.port, *mac, p);
+    burst_.decide(i, Verdict::sent);
+  }
+
+  void hold(unsigned i, const Packet& p, PortId port, const IpAddress& neighbour) {
+    const DropReason reason = neighbours_.hold(context_, table_, port, neighbour, p);
+    if (reason != DropReason::none) return burst_.drop(i, reason);
+    burst_.decide(i, Verdict::held);
+  }
+
+  /// No route in the table: IPv6 may have a router that advertised itself.
+  void refuse(unsigned i, Packet& p, const NextHop& hop) {
+    if (!p.has(packet_flag::kIp) || hop.kind == RouteKind::not_routable ||
+        hop.kind == RouteKind::local)
+      return burst_.drop(i, DropReason::not_routable);
+    if (hop.kind == RouteKind::blackhole) return burst_.drop(i, DropReason::route_blackhole);
+    const Neighbours::Router* router =
+        p.ip_version == 6 ? neighbours_.default_router(context_.now, table_) : nullptr;
+    if (router == nullptr)
+      return answer_with_error(context_, table_, burst_, i, IcmpError::net_unreachable,
+                               DropReason::no_route);
+    NextHop learned;
+    learned.kind = RouteKind::gateway;
+    learned.gateway = router->address;
+    learned.port = router->port;
+    send(i, p, {&learned, neighbours_.probe(router->port, router->address)});
+  }
+
+  Context& context_;
+  const Table& table_;
+  Neighbours& neighbours_;
+  Burst& burst_;
+  std::array<Target, kBurstMax> targets_;
+};
+
+}  // namespace
+
+void forward(Context& context, const Table& table, Neighbours& neighbours, Burst& burst) {
+  Forwarder(context, table, neighbours, burst).run();
+}
+
+}  // namespace sluice::route

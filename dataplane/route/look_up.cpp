@@ -1,0 +1,48 @@
+#include <array>
+
+#include "dataplane/route/stages.hpp"
+#include "dataplane/route/table.hpp"
+
+namespace sluice::route {
+namespace {
+
+/// Three walks: the root's line, the root's entry with the next line, the rest.
+template <class Trie>
+void look_up(const Table& table, const Trie& trie, std::uint64_t mask, Burst& burst) {
+  std::array<std::uint32_t, kBurstMax> entries;
+  const auto walk = [mask, &burst](auto&& visit) {
+    for (std::uint64_t rest = mask; rest != 0; rest &= rest - 1) {
+      const auto i = static_cast<unsigned>(std::countr_zero(rest));
+      Packet& p = burst.packets[i];
+      constexpr std::size_t kOffset = std::is_same_v<Trie, Lpm4> ? 12 : 0;
+      const IpAddress& destination = p.via != nullptr ? *p.via : p.key.destination;
+      visit(i, p, destination.bytes.data() + kOffset);
+    }
+  };
+  walk([&](unsigned, Packet&, const std::uint8_t* key) { trie.prefetch_root(key); });
+  walk([&](unsigned i, Packet&, const std::uint8_t* key) { entries[i] = trie.first(key); });
+  walk([&](unsigned i, Packet& p, const std::uint8_t* key) {
+    const LpmValue value = trie.finish(key, entries[i]);
+    if constexpr (std::is_same_v<Trie, Lpm4>) {
+      p.next_hop = value;
+    } else {
+      p.next_hop = table.scoped(value, IpAddress::from(key, 16), p.in_port);
+    }
+  });
+}
+
+}  // namespace
+
+void look_up(Context&, const Table& table, Burst& burst) {
+  std::uint64_t v4 = 0;
+  std::uint64_t v6 = 0;
+  burst.for_each_alive([&](unsigned i, const Packet& p) {
+    const std::uint64_t bit = std::uint64_t{1} << i;
+    if (p.ip_version == 4) v4 |= bit;
+    if (p.ip_version == 6) v6 |= bit;
+  });
+  if (v4 != 0) look_up(table, table.lpm4(), v4, burst);
+  if (v6 != 0) look_up(table, table.lpm6(), v6, burst);
+}
+
+}  // namespace sluice::route
