@@ -86,7 +86,7 @@ LoadedState load_state(const std::vector<YamlInput>& inputs, const ReadFile& rea
   return loaded;
 }
 
-Problems load_config(const YamlInput& input, google::protobuf::Message& config) {
+Problems load_config(const YamlInput& input, google::protobuf::Message& config, Places* where) {
   Problems problems;
   Places places;
   const auto documents = parse_yaml(input.text, input.name, problems);
@@ -102,6 +102,7 @@ Problems load_config(const YamlInput& input, google::protobuf::Message& config) 
   }
   fill_defaults(config);
   problems.locate(places);
+  if (where != nullptr) *where = std::move(places);
   return problems;
 }
 

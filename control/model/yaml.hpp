@@ -40,7 +40,9 @@ struct LoadedState {
                                      const ReadFile& read = read_file);
 
 /// One document that is the message itself: the configuration file of a daemon. Values are checked
-/// and defaults filled in.
-[[nodiscard]] Problems load_config(const YamlInput& input, google::protobuf::Message& config);
+/// and defaults filled in. `where`, if given, takes the places of the fields, for checks of what
+/// does not fit together.
+[[nodiscard]] Problems load_config(const YamlInput& input, google::protobuf::Message& config,
+                                   Places* where = nullptr);
 
 }  // namespace sluice::model
