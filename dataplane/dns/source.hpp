@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/packet/address.hpp"
+#include "dataplane/packet/flow_key.hpp"
 
 namespace sluice::dns {
 
@@ -25,6 +25,7 @@ struct ServerSource {
 struct Source {
   std::vector<ZoneSource> zones;
   std::vector<ServerSource> servers;
+  HashSeed seed;  ///< keys the table of names; drawn at start
 };
 
 }  // namespace sluice::dns
