@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include "dataplane/dns/stages.hpp"
 #include "dataplane/dns/zone_set_builder.hpp"
 

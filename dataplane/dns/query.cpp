@@ -1,5 +1,7 @@
 #include "dataplane/dns/query.hpp"
 
+#include <algorithm>
+
 #include "dataplane/dns/answer_writer.hpp"
 #include "dataplane/dns/zone/name.hpp"
 #include "dataplane/dns/zone/types.hpp"

@@ -1,6 +1,8 @@
 #include "dataplane/dns/stages.hpp"
 
 #include <array>
+#include <bit>
+#include <cstring>
 
 #include "dataplane/dns/answer_writer.hpp"
 #include "dataplane/dns/query.hpp"

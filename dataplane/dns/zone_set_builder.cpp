@@ -1,5 +1,6 @@
 #include "dataplane/dns/zone_set_builder.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "dataplane/dns/zone/name.hpp"
