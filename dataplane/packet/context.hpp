@@ -33,7 +33,9 @@ class PacketPool {
   virtual void release(Packet& packet) = 0;
 };
 
-/// Takes frames that the stages make themselves (requests, copies). It owns the packet afterwards.
+/// Takes frames that are in no burst: the stages' own, and packets that waited. It owns the packet
+/// afterwards. The packet's verdict says how it enters the books when it leaves: `sent` or
+/// `answered` for one that was received and is no longer held, `none` for a frame of our own.
 class Emitter {
  public:
   virtual ~Emitter() = default;
@@ -50,6 +52,7 @@ struct Context {
   Emitter* emitter = nullptr;
   TokenBucket icmp_errors{1000,
                           100};  ///< errors that this worker may send (RFC 4443 section 2.4 (f))
+  TokenBucket punts{10'000, 1'000};  ///< packets that this worker may give to the host
 };
 
 }  // namespace sluice

@@ -42,6 +42,8 @@ inline constexpr std::uint16_t kTranslated =
 inline constexpr std::uint16_t kIcmpError =
     1024;                                       ///< ICMP error; the key is that of the error itself
 inline constexpr std::uint16_t kTraced = 2048;  ///< a trace filter matched
+inline constexpr std::uint16_t kHanded = 4096;  ///< came from another worker
+inline constexpr std::uint16_t kHandedAgain = 8192;  ///< and before that from a third
 }  // namespace packet_flag
 
 /// State of the packet's connection, as a rule may ask for it.

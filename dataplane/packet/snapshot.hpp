@@ -11,6 +11,7 @@
 #include "dataplane/dns/stages.hpp"
 #include "dataplane/firewall/source.hpp"
 #include "dataplane/firewall/stages.hpp"
+#include "dataplane/packet/link_filter.hpp"
 #include "dataplane/route/source.hpp"
 #include "dataplane/route/stages.hpp"
 
@@ -30,6 +31,16 @@ struct Snapshot {
   std::shared_ptr<const firewall::RuleSet> firewall;
   std::shared_ptr<const balancer::ServiceTable> balancer;
   std::shared_ptr<const dns::ZoneSet> dns;
+  Stations stations;  ///< Ethernet addresses of the ports
+  std::vector<std::uint16_t> name_server_ports;
+  bool has_rules = false;     ///< there are firewall documents
+  bool has_services = false;  ///< there are balanced services
+
+  [[nodiscard]] bool is_name_server_port(std::uint16_t port) const {
+    for (const std::uint16_t served : name_server_ports)
+      if (served == port) return true;
+    return false;
+  }
 };
 
 /// Compiles every room; all mistakes of all rooms are returned. Service and name server addresses

@@ -188,7 +188,6 @@ void finish_unresolved(Context& context, const Table& table, Packet& packet) {
     return context.pool->release(packet);
   }
   packet.verdict = Verdict::answered;
-  context.books->answered.add(1);
   context.emitter->emit(packet);
 }
 

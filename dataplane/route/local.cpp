@@ -39,11 +39,12 @@ void echo(const Table& table, Burst& burst, unsigned i) {
   burst.decide(i, Verdict::answered);
 }
 
-void punt(const Table& table, Burst& burst, unsigned i) {
+void punt(Context& context, const Table& table, Burst& burst, unsigned i) {
   Packet& p = burst.packets[i];
   // What the host sends to an address of its own never comes here, unless its routes say so.
   if (p.has(kFromHost)) return burst.drop(i, DropReason::not_routable);
   if (table.host_port() == kNoPort) return burst.drop(i, DropReason::punt_unavailable);
+  if (!context.punts.take(context.now)) return burst.drop(i, DropReason::punt_rate);
   if (p.l3 != kEthernetSize) strip_tags(p);
   set_ether(p.data, table.host_mac(), kGatewayMac);
   p.out_port = table.host_port();
@@ -67,12 +68,12 @@ void deliver(Context& context, const Table& table, Burst& burst, unsigned i) {
   const std::uint8_t kinds = table.kinds(p.next_hop);
   const bool host = (kinds & local_kind::kHost) != 0;
   if (is_icmp(p)) {
-    if (host && host_wants_icmp(p)) return punt(table, burst, i);
+    if (host && host_wants_icmp(p)) return punt(context, table, burst, i);
     return burst.drop(i, DropReason::icmp_unhandled);
   }
   const bool dns_stream = (kinds & local_kind::kNameServer) != 0 &&
                           p.key.protocol == ip_protocol::kTcp && p.key.destination_port == kDnsPort;
-  if (host || dns_stream) return punt(table, burst, i);
+  if (host || dns_stream) return punt(context, table, burst, i);
   refuse(context, table, burst, i);
 }
 

@@ -130,7 +130,6 @@ void Neighbours::send_held(Context& context, const Table& table, Neighbour& entr
   while (entry.held.count != 0) {
     Packet packet = pool_.pop(entry.held);
     context.books->held_now.add(~std::uint64_t{0});
-    context.books->sent.add(1);
     leave(table.port(entry.port), entry.port, entry.mac, packet);
     packet.verdict = Verdict::sent;
     context.emitter->emit(packet);

@@ -10,7 +10,7 @@
 
 namespace sluice::test {
 
-/// Keeps copies of the frames that stages emit.
+/// Keeps copies of the frames that stages emit, and counts them as the transmitter does.
 class RecordingEmitter final : public Emitter {
  public:
   struct Frame {
@@ -18,8 +18,10 @@ class RecordingEmitter final : public Emitter {
     Bytes bytes;
   };
 
-  explicit RecordingEmitter(PacketPool& pool) : pool_(pool) {}
+  RecordingEmitter(PacketPool& pool, Books& books) : pool_(pool), books_(books) {}
   void emit(const Packet& packet) override {
+    if (packet.verdict == Verdict::sent) books_.sent.add(1);
+    if (packet.verdict == Verdict::answered) books_.answered.add(1);
     frames.push_back({packet.out_port, Bytes(packet.data, packet.data + packet.length)});
     Packet copy = packet;
     pool_.release(copy);
@@ -29,12 +31,13 @@ class RecordingEmitter final : public Emitter {
 
  private:
   PacketPool& pool_;
+  Books& books_;
 };
 
 /// Everything a Context points to.
 struct StageHarness {
   explicit StageHarness(MemoryPool::Layout layout = {}, std::uint32_t slot_count = 1024)
-      : pool(layout), emitter(pool), slots(slot_count), registry(slot_count) {
+      : pool(layout), emitter(pool, books), slots(slot_count), registry(slot_count) {
     context.now = kSecond;
     context.books = &books;
     context.slots = &slots;
@@ -43,8 +46,8 @@ struct StageHarness {
   }
 
   MemoryPool pool;
-  RecordingEmitter emitter;
   Books books;
+  RecordingEmitter emitter;
   CounterBlock slots;
   SlotRegistry registry;
   Context context;

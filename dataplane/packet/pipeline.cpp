@@ -1,0 +1,262 @@
+#include "dataplane/packet/pipeline.hpp"
+
+#include <tuple>
+#include <utility>
+
+#include "dataplane/balancer/flow_table.hpp"
+#include "dataplane/firewall/rule_set.hpp"
+#include "dataplane/firewall/tracker.hpp"
+#include "dataplane/packet/link_filter.hpp"
+#include "dataplane/packet/parse.hpp"
+#include "dataplane/packet/spread.hpp"
+#include "dataplane/route/neighbours.hpp"
+#include "dataplane/route/table.hpp"
+
+namespace sluice {
+
+/// What a stage is given, and the sets of packets that one stage leaves for a later one.
+struct Pipeline::Turn {
+  Context& context;
+  const Snapshot& snapshot;
+  firewall::Tracker& tracker;
+  balancer::FlowTable& flows;
+  route::Neighbours& neighbours;
+  Burst& burst;
+  std::uint64_t may_spread;
+  std::uint16_t workers;
+
+  std::uint64_t link_control = 0;  ///< ARP and neighbour discovery
+  std::uint64_t services = 0;      ///< to an address of a balanced service
+  std::uint64_t names = 0;         ///< to an address of a name server
+  std::uint64_t host = 0;          ///< to an interface address
+};
+
+namespace {
+
+using Turn = Pipeline::Turn;
+
+/// Calls `f(index, packet)` for the alive packets of a set.
+template <class F>
+void for_each_in(Burst& burst, std::uint64_t set, F&& f) {
+  for (std::uint64_t rest = set & burst.alive; rest != 0; rest &= rest - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(rest));
+    f(i, burst.packets[i]);
+  }
+}
+
+struct Parse {
+  static constexpr std::string_view kName = "parse";
+  static constexpr std::string_view kDoes = "headers found once; lengths and checksums checked";
+  static bool needed(const Turn&) { return true; }
+  static void run(Turn& t) {
+    parse(t.context, t.burst);
+    t.link_control = filter_link(t.snapshot.stations, t.burst);
+  }
+};
+
+struct Spread {
+  static constexpr std::string_view kName = "spread";
+  static constexpr std::string_view kDoes = "both directions of a flow meet on one worker";
+  static bool needed(const Turn& t) { return t.may_spread != 0; }
+  static void run(Turn& t) { spread(t.context, t.workers, t.burst, t.may_spread); }
+};
+
+struct Early {
+  static constexpr std::string_view kName = "early";
+  static constexpr std::string_view kDoes = "early-drop lists, land attack";
+  static bool needed(const Turn&) { return true; }
+  static void run(Turn& t) { firewall::early(t.context, *t.snapshot.firewall, t.burst); }
+};
+
+struct Resolve {
+  static constexpr std::string_view kName = "resolve";
+  static constexpr std::string_view kDoes = "ARP and neighbour discovery answered and learnt";
+  static bool needed(const Turn& t) { return (t.link_control & t.burst.alive) != 0; }
+  static void run(Turn& t) { route::resolve(t.context, *t.snapshot.route, t.neighbours, t.burst); }
+};
+
+struct Restore {
+  static constexpr std::string_view kName = "restore";
+  static constexpr std::string_view kDoes = "replies of backends get the service's address back";
+  static bool needed(const Turn& t) { return t.snapshot.has_services || !t.flows.empty(); }
+  static void run(Turn& t) { balancer::restore(t.context, *t.snapshot.balancer, t.flows, t.burst); }
+};
+
+struct Track {
+  static constexpr std::string_view kName = "track";
+  static constexpr std::string_view kDoes = "each packet finds its connection";
+  static bool needed(const Turn& t) { return t.snapshot.has_rules; }
+  static void run(Turn& t) { firewall::track(t.context, *t.snapshot.firewall, t.tracker, t.burst); }
+};
+
+struct Route {
+  static constexpr std::string_view kName = "route";
+  static constexpr std::string_view kDoes = "longest-prefix match on the destination";
+  static bool needed(const Turn&) { return true; }
+  static void run(Turn& t) {
+    const route::Table& table = *t.snapshot.route;
+    route::look_up(t.context, table, t.burst);
+    t.burst.for_each_alive([&](unsigned i, const Packet& p) {
+      const std::uint8_t kinds = table.kinds(p.next_hop);
+      if (kinds == 0) [[likely]]
+        return;
+      const std::uint64_t bit = std::uint64_t{1} << i;
+      if ((kinds & route::local_kind::kService) != 0) t.services |= bit;
+      if ((kinds & route::local_kind::kNameServer) != 0) t.names |= bit;
+      if ((kinds & route::local_kind::kHost) != 0) t.host |= bit;
+    });
+  }
+};
+
+struct Filter {
+  static constexpr std::string_view kName = "filter";
+  static constexpr std::string_view kDoes = "firewall chains; what passes commits its connection";
+  static bool needed(const Turn& t) { return t.snapshot.has_rules; }
+  static void run(Turn& t) {
+    firewall::filter(t.context, *t.snapshot.firewall, t.tracker, t.burst, t.host | t.names);
+    route::reject(t.context, *t.snapshot.route, t.burst);
+  }
+};
+
+struct Translate {
+  static constexpr std::string_view kName = "translate";
+  static constexpr std::string_view kDoes = "packets to a service go to a backend";
+  static bool needed(const Turn& t) { return (t.services & t.burst.alive) != 0; }
+  static void run(Turn& t) {
+    balancer::translate(t.context, *t.snapshot.balancer, t.flows, t.burst, t.services,
+                        t.host | t.names);
+    std::uint64_t translated = 0;
+    for_each_in(t.burst, t.services, [&](unsigned i, const Packet& p) {
+      if (p.has(packet_flag::kTranslated)) translated |= std::uint64_t{1} << i;
+    });
+    look_up_again(t, translated);
+    t.services &= ~translated;
+    t.names &= ~translated;
+    t.host &= ~translated;
+  }
+  static void look_up_again(Turn& t, std::uint64_t translated) {
+    if (translated == 0) return;
+    const std::uint64_t alive = std::exchange(t.burst.alive, translated);
+    route::look_up(t.context, *t.snapshot.route, t.burst);
+    t.burst.alive = alive;
+  }
+};
+
+/// One switch by what lives at the destination.
+struct Deliver {
+  static constexpr std::string_view kName = "deliver";
+  static constexpr std::string_view kDoes = "name server, host, or out by the route";
+  static bool needed(const Turn&) { return true; }
+  static void run(Turn& t) {
+    const std::uint64_t queries = queries_of(t);
+    if (queries != 0) dns::answer(t.context, *t.snapshot.dns, t.burst, queries);
+    const std::uint64_t ours = (t.services | t.names | t.host) & t.burst.alive;
+    if (ours != 0) route::local(t.context, *t.snapshot.route, t.burst, ours);
+    if (t.burst.alive != 0) route::forward(t.context, *t.snapshot.route, t.neighbours, t.burst);
+  }
+  static std::uint64_t queries_of(Turn& t) {
+    std::uint64_t queries = 0;
+    for_each_in(t.burst, t.names, [&](unsigned i, const Packet& p) {
+      if (p.key.protocol == ip_protocol::kUdp && p.has(packet_flag::kL4) &&
+          !p.has(packet_flag::kFragment) && t.snapshot.is_name_server_port(p.key.destination_port))
+        queries |= std::uint64_t{1} << i;
+    });
+    return queries;
+  }
+};
+
+/// The path. A stage is skipped when no packet of the burst can need it.
+using Path =
+    std::tuple<Parse, Spread, Early, Resolve, Restore, Track, Route, Filter, Translate, Deliver>;
+inline constexpr std::size_t kStages = std::tuple_size_v<Path>;
+static_assert(kStages <= kTraceSteps);
+
+/// Notes for those packets that a stage decided, which one it was.
+void note_stage(Burst& burst, std::uint64_t decided, std::uint8_t stage) {
+  for (; decided != 0; decided &= decided - 1)
+    burst.packets[static_cast<unsigned>(std::countr_zero(decided))].stage = stage;
+}
+
+template <std::size_t I>
+void run_stage(Turn& turn, Tracer& tracer) {
+  using Stage = std::tuple_element_t<I, Path>;
+  const std::uint64_t entered = turn.burst.alive;
+  if (entered == 0 || !Stage::needed(turn)) return;
+  Stage::run(turn);
+  note_stage(turn.burst, entered & ~turn.burst.alive, I);
+  if (tracer.active()) [[unlikely]] {
+    if constexpr (I == 0) tracer.begin(turn.context, turn.snapshot.revision, turn.burst);
+    tracer.step(I, entered, turn.burst);
+  }
+}
+
+template <std::size_t... I>
+void run_path(Turn& turn, Tracer& tracer, std::index_sequence<I...>) {
+  (run_stage<I>(turn, tracer), ...);
+}
+
+template <std::size_t... I>
+constexpr auto names_of(std::index_sequence<I...>) {
+  return std::array{std::tuple_element_t<I, Path>::kName...};
+}
+template <std::size_t... I>
+constexpr auto purposes_of(std::index_sequence<I...>) {
+  return std::array{std::tuple_element_t<I, Path>::kDoes...};
+}
+constexpr auto kNames = names_of(std::make_index_sequence<kStages>{});
+constexpr auto kPurposes = purposes_of(std::make_index_sequence<kStages>{});
+
+}  // namespace
+
+Pipeline::Pipeline(const PipelineOptions& options)
+    : workers_(options.workers),
+      tracker_(std::make_unique<firewall::Tracker>(options.tracking, options.seed)),
+      flows_(std::make_unique<balancer::FlowTable>(
+          balancer::FlowTableOptions{.flows_max = options.flows_max,
+                                     .worker = options.worker,
+                                     .workers = options.workers,
+                                     .seed = options.seed,
+                                     .slots = options.slots})),
+      neighbours_(std::make_unique<route::Neighbours>(
+          route::NeighbourLimits{.neighbours = options.neighbours_max}, options.seed)),
+      tracer_(options.trace) {}
+
+Pipeline::~Pipeline() = default;
+
+void Pipeline::run(Context& context, const Snapshot& snapshot, Burst& burst,
+                   std::uint64_t may_spread) {
+  burst.start();
+  Turn turn{.context = context,
+            .snapshot = snapshot,
+            .tracker = *tracker_,
+            .flows = *flows_,
+            .neighbours = *neighbours_,
+            .burst = burst,
+            .may_spread = workers_ > 1 ? may_spread : 0,
+            .workers = workers_};
+  run_path(turn, tracer_, std::make_index_sequence<kStages>{});
+}
+
+void Pipeline::tick(Context& context, const Snapshot& snapshot, bool idle) {
+  constexpr unsigned kRecordsBusy = 8, kRecordsIdle = 256;
+  const unsigned records = idle ? kRecordsIdle : kRecordsBusy;
+  neighbours_->tick(context, *snapshot.route);
+  flows_->age(balancer::ticks_of(context.now), records);
+  tracker_->age(context.now, records);
+}
+
+std::string_view stage_name(unsigned stage) {
+  return stage < kStages ? kNames[stage] : std::string_view{"unknown"};
+}
+
+std::string describe_path() {
+  std::string out = "receive a burst\n";
+  for (std::size_t i = 0; i < kStages; ++i) {
+    std::string name(kNames[i]);
+    name.resize(12, ' ');
+    out += "  | " + name + std::string(kPurposes[i]) + "\n";
+  }
+  return out + "send, by port\n";
+}
+
+}  // namespace sluice

@@ -1,0 +1,70 @@
+#include "dataplane/packet/snapshot.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace sluice {
+namespace {
+
+/// Keeps a room's result or its mistakes.
+template <class T>
+void keep(tl::expected<std::shared_ptr<const T>, std::vector<Error>> compiled,
+          std::shared_ptr<const T>& into, std::vector<Error>& errors) {
+  if (compiled) {
+    into = std::move(*compiled);
+  } else {
+    std::move(compiled.error().begin(), compiled.error().end(), std::back_inserter(errors));
+  }
+}
+
+Prefix host_prefix(const IpAddress& address) {
+  return {address, static_cast<std::uint8_t>(address.is_v4() ? 32 : 128)};
+}
+
+/// The route's source with the addresses of services and name servers among its local ones.
+route::Source with_locals(const Sources& sources) {
+  std::map<IpAddress, std::uint8_t> kinds;
+  for (const auto& service : sources.balancer.services)
+    for (const IpAddress& address : service.addresses)
+      kinds[address] |= route::local_kind::kService;
+  for (const auto& server : sources.dns.servers)
+    for (const IpAddress& address : server.addresses)
+      kinds[address] |= route::local_kind::kNameServer;
+  route::Source out = sources.route;
+  for (const auto& [address, kind] : kinds) out.locals.push_back({host_prefix(address), kind});
+  return out;
+}
+
+Stations stations_of(const route::Source& source) {
+  Stations stations;
+  for (const route::PortSource& port : source.ports) {
+    if (port.id == kNoPort) continue;
+    stations.resize(std::max<std::size_t>(stations.size(), port.id + 1U));
+    stations[port.id] = station_of(port.mac);
+  }
+  return stations;
+}
+
+}  // namespace
+
+tl::expected<std::shared_ptr<const Snapshot>, std::vector<Error>> compile(const Sources& sources,
+                                                                          std::uint64_t revision,
+                                                                          SlotRegistry& slots) {
+  auto snapshot = std::make_shared<Snapshot>();
+  std::vector<Error> errors;
+  snapshot->revision = revision;
+  keep(route::compile(with_locals(sources)), snapshot->route, errors);
+  keep(firewall::compile(sources.firewall, slots), snapshot->firewall, errors);
+  keep(balancer::compile(sources.balancer, slots), snapshot->balancer, errors);
+  keep(dns::compile(sources.dns, slots), snapshot->dns, errors);
+  if (!errors.empty()) return tl::unexpected(std::move(errors));
+  snapshot->stations = stations_of(sources.route);
+  for (const dns::ServerSource& server : sources.dns.servers)
+    if (!snapshot->is_name_server_port(server.port))
+      snapshot->name_server_ports.push_back(server.port);
+  snapshot->has_rules = !sources.firewall.rules.empty();
+  snapshot->has_services = !sources.balancer.services.empty();
+  return snapshot;
+}
+
+}  // namespace sluice

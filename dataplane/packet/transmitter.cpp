@@ -1,0 +1,155 @@
+#include "dataplane/packet/transmitter.hpp"
+
+#include <utility>
+
+namespace sluice {
+namespace {
+
+/// What of a packet's flags is true for any worker.
+constexpr std::uint16_t kFlagsThatTravel = packet_flag::kL4ChecksumGood | packet_flag::kFromHost |
+                                           packet_flag::kHanded | packet_flag::kHandedAgain;
+
+/// Room for pointers to the packets of a burst.
+struct PacketList {
+  std::array<Packet*, kBurstMax> items;
+  unsigned count = 0;
+  void add(Packet& p) { items[count++] = &p; }
+  [[nodiscard]] std::span<Packet* const> span() const { return {items.data(), count}; }
+};
+
+}  // namespace
+
+Transmitter::Transmitter(std::uint16_t worker, std::vector<Outlet> outlets,
+                         std::vector<Inbox*> inboxes, PacketPool& pool, Books& books)
+    : worker_(worker),
+      outlets_(std::move(outlets)),
+      inboxes_(std::move(inboxes)),
+      pool_(pool),
+      books_(books) {
+  for (const Outlet& outlet : outlets_)
+    if (outlet.queue != nullptr) any_queue_ = outlet.queue;
+}
+
+void Transmitter::settle(Burst& burst) {
+  PacketList leaving;
+  PacketList dropped;
+  std::uint32_t held = 0;
+  for (unsigned i = 0; i < burst.count; ++i) {
+    Packet& p = burst.packets[i];
+    switch (p.verdict) {
+      case Verdict::sent:
+      case Verdict::answered:
+      case Verdict::punted:
+        leaving.add(p);
+        break;
+      case Verdict::held:
+        ++held;
+        break;
+      case Verdict::handed:
+        hand_over(p);
+        break;
+      case Verdict::dropped:
+      case Verdict::none:
+        books_.dropped[static_cast<unsigned>(p.reason)].add(1);
+        dropped.add(p);
+        break;
+    }
+  }
+  if (held != 0) books_.held_now.add(held);
+  if (dropped.count != 0) release(dropped.span());
+  send_all(leaving.span());
+  flush();
+}
+
+void Transmitter::emit(const Packet& packet) {
+  if (emitted_count_ == kEmittedMax) flush();
+  emitted_[emitted_count_++] = packet;
+}
+
+void Transmitter::flush() {
+  if (emitted_count_ == 0) return;
+  PacketList leaving;
+  for (unsigned i = 0; i < emitted_count_; ++i) leaving.add(emitted_[i]);
+  send_all(leaving.span());
+  emitted_count_ = 0;
+}
+
+/// Groups by port: first the packets of the first one's port, then what is left.
+void Transmitter::send_all(std::span<Packet* const> packets) {
+  PacketList rest;
+  for (Packet* p : packets) rest.add(*p);
+  Tally tally;
+  while (rest.count != 0) {
+    const PortId port = rest.items[0]->out_port;
+    PacketList group;
+    PacketList others;
+    for (unsigned i = 0; i < rest.count; ++i) {
+      Packet& p = *rest.items[i];
+      (p.out_port == port ? group : others).add(p);
+    }
+    send_to(port, group.span(), tally);
+    rest = others;
+  }
+  if (tally.sent != 0) books_.sent.add(tally.sent);
+  if (tally.answered != 0) books_.answered.add(tally.answered);
+  if (tally.punted != 0) books_.punted.add(tally.punted);
+}
+
+void Transmitter::send_to(PortId port, std::span<Packet* const> packets, Tally& tally) {
+  if (port >= outlets_.size()) return fail(packets, DropReason::tx_port_down);
+  const Outlet& outlet = outlets_[port];
+  if (outlet.queue == nullptr) return send_through(outlet.through, packets);
+  const unsigned taken = outlet.queue->send(packets);
+  for (const Packet* p : packets.first(taken)) {
+    tally.sent += p->verdict == Verdict::sent ? 1 : 0;
+    tally.answered += p->verdict == Verdict::answered ? 1 : 0;
+    tally.punted += p->verdict == Verdict::punted ? 1 : 0;
+  }
+  if (taken < packets.size()) fail(packets.subspan(taken), DropReason::tx_full);
+}
+
+void Transmitter::send_through(std::uint16_t worker, std::span<Packet* const> packets) {
+  if (worker == worker_) return fail(packets, DropReason::tx_port_down);
+  for (Packet* const p : packets) {
+    p->via = nullptr;  // points into this worker's snapshot
+    const bool ours = p->verdict == Verdict::none;
+    if (!inboxes_[worker]->packets.from(worker_).put(*p)) {
+      fail({&p, 1}, DropReason::handoff_full);
+    } else if (!ours) {
+      books_.handed.add(1);
+    }
+  }
+}
+
+void Transmitter::hand_over(Packet& p) {
+  Packet* const one = &p;
+  // A flow has one owner and a stale redirect one more; whoever wants a third hop is lost.
+  const bool lost = p.has(packet_flag::kHandedAgain) || p.handed_to >= inboxes_.size();
+  Packet message = p;
+  message.verdict = Verdict::none;
+  message.flags = static_cast<std::uint16_t>(
+      (p.flags & kFlagsThatTravel) |
+      (p.has(packet_flag::kHanded) ? packet_flag::kHandedAgain : packet_flag::kHanded));
+  message.via = nullptr;
+  if (lost || !inboxes_[p.handed_to]->packets.from(worker_).put(message))
+    return fail({&one, 1}, DropReason::handoff_full);
+  books_.handed.add(1);
+}
+
+/// The verdict was that they leave, but they cannot. Frames of our own are in no book.
+void Transmitter::fail(std::span<Packet* const> packets, DropReason reason) {
+  for (Packet* p : packets) {
+    if (p->verdict == Verdict::none) continue;
+    p->verdict = Verdict::dropped;
+    p->reason = reason;
+    books_.dropped[static_cast<unsigned>(reason)].add(1);
+  }
+  release(packets);
+}
+
+void Transmitter::release(std::span<Packet* const> packets) {
+  if (any_queue_ != nullptr) return any_queue_->release(packets);
+  for (Packet* p : packets) pool_.release(*p);
+}
+
+}  // namespace sluice
