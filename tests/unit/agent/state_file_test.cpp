@@ -34,14 +34,14 @@ void write_file(const std::string& path, const std::string& bytes) {
 }
 
 TEST(StateFile, NothingWasSavedYet) {
-  const test::TemporaryFolder folder;
+  const sluice::test::TemporaryFolder folder;
   const auto loaded = StateFile(folder.path()).load();
   ASSERT_TRUE(loaded) << loaded.error().text();
   EXPECT_FALSE(loaded->has_value());
 }
 
 TEST(StateFile, TheLastSaveIsWhatIsLoaded) {
-  const test::TemporaryFolder folder;
+  const sluice::test::TemporaryFolder folder;
   const StateFile file(folder.path());
   ASSERT_TRUE(file.save(sample(7, 100'000)));
   ASSERT_TRUE(file.save(sample(8)));
@@ -52,7 +52,7 @@ TEST(StateFile, TheLastSaveIsWhatIsLoaded) {
 }
 
 TEST(StateFile, EveryTruncationIsNoticed) {
-  const test::TemporaryFolder folder;
+  const sluice::test::TemporaryFolder folder;
   const StateFile file(folder.path());
   ASSERT_TRUE(file.save(sample(7)));
   const std::string whole = read_file(file.path());
@@ -65,7 +65,7 @@ TEST(StateFile, EveryTruncationIsNoticed) {
 }
 
 TEST(StateFile, EveryFlippedByteIsNoticed) {
-  const test::TemporaryFolder folder;
+  const sluice::test::TemporaryFolder folder;
   const StateFile file(folder.path());
   ASSERT_TRUE(file.save(sample(7)));
   const std::string whole = read_file(file.path());
@@ -105,7 +105,7 @@ int fill_the_disk(const std::string& folder) {
 
 TEST(StateFile, AFullDiskKeepsTheOldSnapshotAndSaysSo) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  const test::TemporaryFolder folder;
+  const sluice::test::TemporaryFolder folder;
   const pid_t child = fork();
   if (child == 0) _exit(fill_the_disk(folder.path()));
   int status = -1;

@@ -1,55 +1,15 @@
 #include "dataplane/agent/steering_client.hpp"
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include "dataplane/runtime/monotonic_clock.hpp"
-#include "sluice/v1/steering.grpc.pb.h"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/unit/agent/fake_control.hpp"
 
 namespace sluice::agent {
 namespace {
-
-/// A control daemon that keeps what it is told and, on Hello, sends what it was given to send.
-class FakeControl final : public v1::Steering::Service {
- public:
-  explicit FakeControl(const std::string& target) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(target, grpc::InsecureServerCredentials());
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-  }
-  ~FakeControl() override { server_->Shutdown(std::chrono::system_clock::now()); }
-
-  std::vector<v1::ToDataplane> on_hello;
-
-  [[nodiscard]] std::vector<v1::FromDataplane> received() {
-    const std::lock_guard lock(mutex_);
-    return received_;
-  }
-
- private:
-  using Stream = grpc::ServerReaderWriter<v1::ToDataplane, v1::FromDataplane>;
-  grpc::Status Connect(grpc::ServerContext*, Stream* stream) override {
-    v1::FromDataplane message;
-    while (stream->Read(&message)) {
-      if (message.has_hello()) {
-        for (const v1::ToDataplane& out : on_hello) stream->Write(out);
-      }
-      const std::lock_guard lock(mutex_);
-      received_.push_back(message);
-    }
-    return grpc::Status::OK;
-  }
-
-  std::unique_ptr<grpc::Server> server_;
-  std::mutex mutex_;
-  std::vector<v1::FromDataplane> received_;
-};
 
 v1::ToDataplane snapshot_message(std::uint64_t revision) {
   v1::ToDataplane message;
@@ -90,12 +50,12 @@ class SteeringClientTest : public testing::Test {
     return true;
   }
 
-  test::TemporaryFolder folder_;
+  sluice::test::TemporaryFolder folder_;
   MonotonicClock clock_;
 };
 
 TEST_F(SteeringClientTest, SaysHelloTakesSnapshotsAndAnswers) {
-  FakeControl control(options().target);
+  test::FakeControl control(options().target);
   control.on_hello = {snapshot_message(3), snapshot_message(4)};
   SteeringClient client(options(), hello);
   std::vector<std::uint64_t> revisions;
@@ -116,7 +76,7 @@ TEST_F(SteeringClientTest, ComesBackWhenTheControlDaemonDoes) {
   client.turn(clock_.now());
   for (int life = 0; life < 3; ++life) {
     EXPECT_TRUE(turn_until(client, [&] { return !client.connected(); }));
-    FakeControl control(options().target);
+    test::FakeControl control(options().target);
     control.on_hello = {snapshot_message(1)};
     ASSERT_TRUE(turn_until(client, [&] { return client.take().has_value(); })) << "life " << life;
   }
@@ -130,7 +90,7 @@ TEST_F(SteeringClientTest, WithoutAControlDaemonSendingIsRefused) {
 }
 
 TEST_F(SteeringClientTest, ASnapshotFloodWaitsOutsideUntilItIsTaken) {
-  FakeControl control(options().target);
+  test::FakeControl control(options().target);
   constexpr std::uint64_t kMessages = 500;
   for (std::uint64_t n = 1; n <= kMessages; ++n) control.on_hello.push_back(snapshot_message(n));
   SteeringOptions few = options();

@@ -1,0 +1,68 @@
+/// The control thread's work with states: takes them from the control daemon or from a file, puts
+/// them into force, keeps the last good one on disk, and reports.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "dataplane/agent/plane.hpp"
+#include "dataplane/agent/state_file.hpp"
+#include "dataplane/agent/steering_client.hpp"
+#include "dataplane/runtime/clock.hpp"
+
+namespace sluice::agent {
+
+/// Who this data plane is.
+struct Identity {
+  std::string node;
+  std::string version;
+  std::uint32_t workers = 0;
+  std::uint64_t start_time_unix = 0;
+};
+
+/// Steered by a control daemon.
+class Agent {
+ public:
+  static constexpr Nanoseconds kReportInterval = kSecond;
+  static constexpr Nanoseconds kSaveRetryInterval = 10 * kSecond;
+
+  Agent(Identity identity, SteeringOptions steering, StateFile file, Plane& plane);
+
+  /// Puts the last good snapshot on disk into force, if there is one. What is wrong with it is
+  /// logged: the data plane then waits for the control daemon with what it has.
+  void restore();
+  /// Handles what has come in, and reports when it is time. Never waits.
+  void turn(Nanoseconds now);
+
+  /// Revision in force, 0 for none.
+  [[nodiscard]] std::uint64_t revision() const { return live_.revision(); }
+
+ private:
+  [[nodiscard]] v1::Hello hello();
+  void handle(Nanoseconds now, const v1::ToDataplane& message);
+  void take_snapshot(Nanoseconds now, const v1::Snapshot& snapshot);
+  void refuse(std::uint64_t revision, std::vector<v1::Problem> problems);
+  void save(Nanoseconds now);
+  void report();
+
+  Identity identity_;
+  StateFile file_;
+  Plane& plane_;
+  v1::Snapshot live_;        ///< in force
+  std::string save_error_;   ///< why live_ is not on disk; empty: it is
+  Nanoseconds save_at_ = 0;  ///< when to try again
+  Nanoseconds report_at_ = 0;
+  SteeringClient client_;  ///< last: it asks for hello()
+};
+
+/// The desired state of a file, as `sluice apply` takes it, for a data plane that runs alone.
+struct FileState {
+  v1::Snapshot snapshot;
+  model::Places places;
+};
+/// Reads and validates the file. On problems the snapshot is not to be used.
+[[nodiscard]] FileState read_state_file(const std::string& path, std::uint64_t revision,
+                                        model::Problems& problems);
+
+}  // namespace sluice::agent
