@@ -1,0 +1,121 @@
+#include "dataplane/nic/eal.hpp"
+
+#include <cstdio>
+#include <set>
+
+#include <fmt/format.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_version.h>
+
+#include "dataplane/nic/machine.hpp"
+
+namespace sluice::nic {
+namespace {
+
+// Shared objects carry the number of the year whose November release froze their interface.
+constexpr int kAbi = RTE_VER_MONTH == 11 ? RTE_VER_YEAR + 1 : RTE_VER_YEAR;
+
+/// A buffer with its headers and its share of caches and descriptor rings, in bytes.
+constexpr unsigned kBytesPerBuffer = 2688;
+constexpr unsigned kMegabytesBesides = 32;
+
+unsigned megabytes_for(unsigned buffers) {
+  return static_cast<unsigned>(std::uint64_t{buffers} * kBytesPerBuffer >> 20) + kMegabytesBesides;
+}
+
+Result<bool> choose_huge_pages(const EalOptions& options, const Machine& machine) {
+  const unsigned needed = megabytes_for(options.buffers);
+  if (options.huge_pages != HugePages::no) {
+    auto enough = check_huge_pages(machine, needed);
+    if (enough) return true;
+    if (options.huge_pages == HugePages::yes) return tl::unexpected(enough.error());
+  }
+  if (needed > options.megabytes)
+    return fail(fmt::format("{} buffers need {} MB, but memory.megabytes is {}", options.buffers,
+                            needed, options.megabytes),
+                "memory", fmt::format("set megabytes to {} or lower buffers", needed));
+  return false;
+}
+
+/// EAL loads every driver there is unless told which; that takes most of a second. A PCI device
+/// does not say which driver it needs, so with one of those all are loaded.
+std::vector<std::string> driver_arguments(std::span<const PortSpec> ports) {
+  std::set<std::string> libraries{"librte_mempool_ring"};
+  std::vector<std::string> arguments;
+  for (const PortSpec& port : ports) {
+    if (port.mode == PortMode::pci) {
+      arguments.insert(
+          arguments.end(),
+          {"-a", port.device + (port.driver_arguments.empty() ? "" : "," + port.driver_arguments)});
+    } else {
+      libraries.insert(fmt::format("librte_net_{}", name_of(port.mode)));
+    }
+  }
+  if (!arguments.empty()) return arguments;
+  arguments.emplace_back("--no-pci");
+  for (const std::string& library : libraries)
+    arguments.insert(arguments.end(), {"-d", fmt::format("{}.so.{}", library, kAbi)});
+  return arguments;
+}
+
+std::vector<std::string> arguments_of(const EalOptions& options, std::span<const PortSpec> ports,
+                                      bool huge) {
+  std::vector<std::string> arguments{
+      "sluice",        "--lcores",          fmt::format("0@{}", options.control_core),
+      "--file-prefix", options.file_prefix, "--no-telemetry"};
+  // Neither form shares anything with another process, so that instances cannot meet.
+  if (huge) {
+    arguments.emplace_back("--in-memory");
+  } else {
+    arguments.insert(arguments.end(),
+                     {"--no-huge", "-m", std::to_string(options.megabytes), "--no-shconf"});
+  }
+  if (!options.verbose) arguments.insert(arguments.end(), {"--log-level", "*:error"});
+  const auto drivers = driver_arguments(ports);
+  arguments.insert(arguments.end(), drivers.begin(), drivers.end());
+  return arguments;
+}
+
+}  // namespace
+
+Result<HugePages> parse_huge_pages(const std::string& text) {
+  if (text == "auto" || text.empty()) return HugePages::automatic;
+  if (text == "yes") return HugePages::yes;
+  if (text == "no") return HugePages::no;
+  return fail(fmt::format("'{}' is none of auto, yes and no", text), "memory.huge_pages");
+}
+
+Result<Eal> Eal::start(const EalOptions& options, std::span<const PortSpec> ports) {
+  const Machine machine;
+  if (auto ok = check_ports(machine, ports); !ok) return tl::unexpected(ok.error());
+  auto huge = choose_huge_pages(options, machine);
+  if (!huge) return tl::unexpected(huge.error());
+
+  std::vector<std::string> arguments = arguments_of(options, ports, *huge);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0)
+    return fail(fmt::format("DPDK does not start: {}", rte_strerror(rte_errno)), {},
+                "set logging.level to debug to see what it says");
+  return Eal(*huge);
+}
+
+Eal::~Eal() {
+  if (up_) rte_eal_cleanup();
+}
+
+Result<EalThread> EalThread::enter() {
+  if (rte_thread_register() != 0)
+    return fail(fmt::format("DPDK does not take another thread: {}", rte_strerror(rte_errno)), {},
+                fmt::format("name at most {} workers", RTE_MAX_LCORE - 1));
+  return EalThread();
+}
+
+EalThread::~EalThread() {
+  if (entered_) rte_thread_unregister();
+}
+
+}  // namespace sluice::nic

@@ -1,0 +1,189 @@
+#include "dataplane/nic/port.hpp"
+
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/nic/device.hpp"
+#include "dataplane/nic/machine.hpp"
+#include "dataplane/runtime/log.hpp"
+
+namespace sluice::nic {
+namespace {
+
+constexpr unsigned kCacheSize = 256;  // buffers that a worker keeps to itself
+constexpr unsigned kFrameOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN;
+
+std::uint16_t buffer_size_for(std::span<const PortSpec> specs) {
+  unsigned largest = 2048;
+  for (const PortSpec& spec : specs) largest = std::max(largest, spec.mtu + kFrameOverhead);
+  return static_cast<std::uint16_t>(RTE_ALIGN_CEIL(largest, 64U) + RTE_PKTMBUF_HEADROOM);
+}
+
+Result<rte_mempool*> make_mempool(std::span<const PortSpec> specs, const OpenOptions& options) {
+  // A cache may hold half as much again as its size, on every worker, and must leave buffers over.
+  const unsigned cache = std::min(kCacheSize, options.buffers / (options.workers + 1) / 4);
+  rte_mempool* pool = rte_pktmbuf_pool_create("packets", options.buffers, cache, 0,
+                                              buffer_size_for(specs), SOCKET_ID_ANY);
+  if (pool == nullptr)
+    return fail(fmt::format("no memory for {} packet buffers: {}", options.buffers,
+                            rte_strerror(rte_errno)),
+                "memory.buffers", "lower it, or raise memory.megabytes or the huge pages");
+  return pool;
+}
+
+/// Every receive queue holds buffers for all its descriptors; the pool must outlast them.
+Result<void> check_buffers(std::span<const PortSpec> specs, std::span<const DevicePlan> plans,
+                           const OpenOptions& options) {
+  std::uint64_t held = 0;
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    held += std::uint64_t{specs[i].queue_size} * plans[i].queues;
+  const std::uint64_t needed = held + std::uint64_t{options.workers} * 4 * kBurstMax;
+  if (needed <= options.buffers) return {};
+  return fail(fmt::format("{} packet buffers, but the receive queues alone need {}",
+                          options.buffers, needed),
+              "memory.buffers", fmt::format("set it to {} or more", needed * 2));
+}
+
+Link link_of(std::uint16_t device) {
+  rte_eth_link link{};
+  if (rte_eth_link_get_nowait(device, &link) != 0) return {};
+  const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
+  return {link.link_status == RTE_ETH_LINK_UP, known ? link.link_speed : 0};
+}
+
+}  // namespace
+
+struct Ports::Port {
+  PortSpec spec;
+  QueuePlan plan;
+  Device device;
+  std::vector<std::unique_ptr<Queue>> queues;
+  std::atomic<bool> up = false;
+  std::uint32_t megabits = 0;
+
+  Port(PortSpec s, QueuePlan p, Device d) : spec(std::move(s)), plan(p), device(std::move(d)) {}
+};
+
+Ports::Ports() = default;
+
+Ports::~Ports() {
+  ports_.clear();
+  rte_mempool_free(mempool_);
+}
+
+Result<void> Ports::open(std::span<const PortSpec> specs, const OpenOptions& options) {
+  std::vector<DevicePlan> plans;
+  for (const PortSpec& spec : specs) {
+    const bool xdp = spec.mode == PortMode::af_xdp;
+    const Surroundings around{options.workers, xdp ? kernel_queues(spec.device) : 1, {}};
+    auto plan = plan_device(spec, static_cast<unsigned>(plans.size()), around);
+    if (!plan) return tl::unexpected(plan.error());
+    plans.push_back(std::move(*plan));
+  }
+  if (auto ok = check_buffers(specs, plans, options); !ok) return ok;
+  auto mempool = make_mempool(specs, options);
+  if (!mempool) return tl::unexpected(mempool.error());
+  mempool_ = *mempool;
+  pool_ = std::make_unique<Pool>(mempool_);
+
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    auto device = Device::probe(specs[i], plans[i]);
+    if (!device) return tl::unexpected(device.error());
+    auto plan = plan_queues(specs[i], plans[i], device->capabilities(), options.workers);
+    if (!plan) return tl::unexpected(plan.error());
+    if (auto ok = device->start(specs[i], *plan, mempool_); !ok) return ok;
+    auto port = std::make_unique<Port>(specs[i], *plan, std::move(*device));
+    const std::uint16_t flags = specs[i].host ? packet_flag::kFromHost : std::uint16_t{0};
+    for (std::uint16_t queue = 0; queue < plan->queues; ++queue)
+      port->queues.push_back(std::make_unique<Queue>(
+          Queue::Place{port->device.id(), queue, static_cast<PortId>(i), flags}, mempool_));
+    ports_.push_back(std::move(port));
+  }
+  poll_link();
+  return {};
+}
+
+PortId Ports::count() const {
+  return static_cast<PortId>(ports_.size());
+}
+const std::string& Ports::name(PortId port) const {
+  return ports_[port]->spec.name;
+}
+unsigned Ports::queues(PortId port) const {
+  return ports_[port]->plan.queues;
+}
+PortQueue& Ports::queue(PortId port, unsigned index) {
+  return *ports_[port]->queues[index];
+}
+const QueuePlan& Ports::plan(PortId port) const {
+  return ports_[port]->plan;
+}
+PacketPool& Ports::pool() {
+  return *pool_;
+}
+bool Ports::link_up(PortId port) const {
+  return ports_[port]->up.load(std::memory_order_relaxed);
+}
+Link Ports::link(PortId port) const {
+  return {link_up(port), ports_[port]->megabits};
+}
+
+MacAddress Ports::mac(PortId port) const {
+  rte_ether_addr address{};
+  (void)rte_eth_macaddr_get(ports_[port]->device.id(), &address);
+  MacAddress mac;
+  std::copy_n(address.addr_bytes, mac.bytes.size(), mac.bytes.begin());
+  return mac;
+}
+
+PortStatistics Ports::statistics(PortId port) const {
+  const Port& p = *ports_[port];
+  rte_eth_stats stats{};
+  (void)rte_eth_stats_get(p.device.id(), &stats);
+  PortStatistics out;
+  out.rx_missed = stats.imissed;
+  out.rx_no_buffer = stats.rx_nombuf;
+  out.rx_errors = stats.ierrors;
+  out.tx_errors = stats.oerrors;
+  for (const auto& queue : p.queues) {
+    const Queue::Counts& counts = queue->counts();
+    out.rx_packets += counts.rx_packets.value();
+    out.rx_bytes += counts.rx_bytes.value();
+    out.tx_packets += counts.tx_packets.value();
+    out.tx_bytes += counts.tx_bytes.value();
+    out.rx_oversize += counts.oversize.value();
+  }
+  return out;
+}
+
+void Ports::poll_link() {
+  for (auto& port : ports_) {
+    const Link now = link_of(port->device.id());
+    port->megabits = now.megabits;
+    if (port->up.exchange(now.up, std::memory_order_relaxed) == now.up) continue;
+    log_info(now.up ? "link is up" : "link is down",
+             {{"port", port->spec.name}, {"megabits", now.megabits}});
+  }
+}
+
+Result<void> Ports::set_mtu(PortId port, std::uint16_t mtu) {
+  Port& p = *ports_[port];
+  if (p.plan.mtu == mtu) return {};
+  if (const int error = rte_eth_dev_set_mtu(p.device.id(), mtu); error != 0)
+    return fail(fmt::format("the device does not take MTU {}: {}", mtu, rte_strerror(-error)),
+                "port " + p.spec.name);
+  p.plan.mtu = mtu;
+  return {};
+}
+
+Result<std::unique_ptr<Ports>> open_ports(std::span<const PortSpec> specs,
+                                          const OpenOptions& options) {
+  std::unique_ptr<Ports> ports(new Ports);
+  if (auto ok = ports->open(specs, options); !ok) return tl::unexpected(ok.error());
+  return ports;
+}
+
+}  // namespace sluice::nic
