@@ -1,0 +1,83 @@
+/// The desired state: takes changes, keeps them durably, steers the fleet by them. Safe for several
+/// threads; knows nothing of gRPC.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/daemon/fleet.hpp"
+#include "control/daemon/store.hpp"
+#include "dataplane/runtime/result.hpp"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::control {
+
+/// Seconds since 1970, for showing to people.
+using UnixTime = std::function<std::uint64_t()>;
+
+class Keeper {
+ public:
+  /// Store and fleet outlive it. Steers the fleet by the stored state at once.
+  [[nodiscard]] static Result<std::unique_ptr<Keeper>> start(Store& store, Fleet& fleet,
+                                                             UnixTime time,
+                                                             std::uint32_t revisions_max);
+
+  /// An Error: the store failed, nothing is changed. Problems in the answer: the documents are
+  /// wrong, or a data plane refused them; the state in force is the one before.
+  [[nodiscard]] Result<v1::ApplyResponse> apply(const v1::ApplyRequest& request,
+                                                const std::string& author);
+  [[nodiscard]] Result<v1::ApplyResponse> remove(const v1::DeleteRequest& request,
+                                                 const std::string& author);
+  [[nodiscard]] Result<v1::ApplyResponse> rollback(const v1::RollbackRequest& request,
+                                                   const std::string& author);
+
+  [[nodiscard]] Result<v1::GetResponse> get(const v1::GetRequest& request);
+  [[nodiscard]] Result<v1::HistoryResponse> history(const v1::HistoryRequest& request);
+  [[nodiscard]] std::uint64_t current();
+
+  void set_revisions_max(std::uint32_t revisions_max);
+
+ private:
+  Keeper(Store& store, Fleet& fleet, UnixTime time, std::uint32_t revisions_max)
+      : store_(store), fleet_(fleet), time_(std::move(time)), revisions_max_(revisions_max) {}
+
+  /// What makes a wanted state of the current one: problems instead of it where it cannot.
+  struct Wanted {
+    v1::DesiredState state;
+    std::vector<v1::Problem> problems;
+  };
+  struct Request {
+    std::string author;
+    std::string comment;
+    std::uint64_t base_revision = 0;
+    std::uint32_t wait_milliseconds = 0;
+    bool dry_run = false;
+  };
+  using Edit = std::function<Result<Wanted>(const v1::DesiredState& current)>;
+
+  [[nodiscard]] Result<v1::ApplyResponse> change(const Request& request, const Edit& edit);
+  /// The part of change() under the lock; the revision to wait for, or nothing.
+  [[nodiscard]] Result<std::optional<std::uint64_t>> decide(const Request& request,
+                                                            const Edit& edit,
+                                                            v1::ApplyResponse& response);
+  void refused(const std::string& node, const v1::Refuse& refusal);
+  void put_in_force(std::uint64_t revision, v1::DesiredState state);
+  void add_facts(const v1::Document& document, const std::vector<v1::NodeStatus>& nodes,
+                 v1::DocumentFacts& facts) const;
+
+  Store& store_;
+  Fleet& fleet_;
+  UnixTime time_;
+  std::mutex mutex_;
+  std::uint32_t revisions_max_;
+  std::uint64_t current_ = 0;
+  v1::DesiredState state_;
+  std::set<std::string> rollout_;  ///< nodes whose refusal takes the current revision back
+  v1::Revision last_;              ///< details of the current revision, while it may be refused
+};
+
+}  // namespace sluice::control
