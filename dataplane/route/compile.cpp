@@ -169,6 +169,7 @@ void Compiler::check_overlap(const PortSource& port, const Prefix& address,
 void Compiler::set_host_port() {
   table_.host_port_ = source_.host_port;
   table_.host_mac_ = source_.host_mac;
+  table_.assumed_neighbour_ = source_.assumed_neighbour;
   if (source_.host_port != kNoPort && !usable(source_.host_mac))
     error(source_.host_mac.text() + " is no station's Ethernet address", "host_mac",
           "use the address of the exception interface");

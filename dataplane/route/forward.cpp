@@ -63,6 +63,7 @@ class Forwarder {
     const IpAddress& neighbour = neighbour_address(hop, p);
     const MacAddress* mac =
         hop.has_mac ? &hop.mac : neighbours_.use(context_.now, target.probe, hop.port, neighbour);
+    if (mac == nullptr) mac = table_.assumed_neighbour();
     if (mac == nullptr) return hold(i, p, hop.port, neighbour);
     leave(port, hop.port, *mac, p);
     burst_.decide(i, Verdict::sent);

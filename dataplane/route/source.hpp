@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ struct Source {
   std::vector<LocalAddress> locals;  ///< service and name server addresses; ports' own are added
   PortId host_port = kNoPort;        ///< the exception TAP, if there is one
   MacAddress host_mac;               ///< Ethernet address of the host's end of it
+  /// Where nobody answers (replay): the Ethernet address of neighbours that are not known, instead
+  /// of asking for it.
+  std::optional<MacAddress> assumed_neighbour;
 };
 
 }  // namespace sluice::route

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -74,6 +75,10 @@ class Table {
 
   [[nodiscard]] PortId host_port() const { return host_port_; }
   [[nodiscard]] const MacAddress& host_mac() const { return host_mac_; }
+  /// Ethernet address of neighbours that are not known; null: they are asked for.
+  [[nodiscard]] const MacAddress* assumed_neighbour() const {
+    return assumed_neighbour_ ? &*assumed_neighbour_ : nullptr;
+  }
 
   /// Whether `address` lies in a prefix of the port (link-local: always).
   [[nodiscard]] bool on_link(PortId port, const IpAddress& address) const;
@@ -109,6 +114,7 @@ class Table {
   Lpm6 lpm6_;
   PortId host_port_ = kNoPort;
   MacAddress host_mac_;
+  std::optional<MacAddress> assumed_neighbour_;
 };
 
 /// The link-local address that a port has from its MAC (RFC 4291 appendix A).
