@@ -260,6 +260,9 @@ void Compiler::add_name_server(v1::NameServer spec, const std::string& name) {
   source.addresses = addresses(spec.addresses(), path_ + ".addresses");
   source.port = static_cast<std::uint16_t>(spec.port());
   source.udp_size_max = static_cast<std::uint16_t>(spec.udp_size_max());
+  source.stream.connections_max = spec.tcp().connections_max();
+  source.stream.connections_per_client_max = spec.tcp().connections_per_client_max();
+  source.stream.idle = duration(spec.tcp().idle(), path_ + ".tcp.idle");
   sources_.dns.servers.push_back(std::move(source));
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dataplane/packet/flow_key.hpp"
+#include "dataplane/runtime/clock.hpp"
 
 namespace sluice::dns {
 
@@ -15,11 +16,20 @@ struct ZoneSource {
   std::string where;   ///< file name for errors
 };
 
+/// Limits of DNS over TCP (RFC 7766) at one server.
+struct StreamSource {
+  std::uint32_t connections_max = 1024;
+  std::uint32_t connections_per_client_max = 64;
+  Nanoseconds idle = 10 * kSecond;  ///< without a whole query
+  auto operator<=>(const StreamSource&) const = default;
+};
+
 struct ServerSource {
   std::string name;
   std::vector<IpAddress> addresses;
   std::uint16_t port = 53;
   std::uint16_t udp_size_max = 1232;  ///< RFC 9715 and DNS flag day 2020
+  StreamSource stream{};
 };
 
 struct Source {

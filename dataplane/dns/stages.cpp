@@ -58,6 +58,10 @@ bool serves(const ZoneSet& zones, const IpAddress& address, std::uint16_t port) 
   return zones.server(address, port) != nullptr;
 }
 
+const std::vector<ServerSource>& servers(const ZoneSet& zones) {
+  return zones.servers();
+}
+
 void answer(Context& context, const ZoneSet& zones, Burst& burst, std::uint64_t mask) {
   Scratch scratch;  // written before it is read, packet by packet
   mask &= burst.alive;

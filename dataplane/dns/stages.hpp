@@ -20,6 +20,9 @@ class ZoneSet;
 /// Whether a name server listens at this address and port.
 [[nodiscard]] bool serves(const ZoneSet& zones, const IpAddress& address, std::uint16_t port);
 
+/// The name servers of the set, as they were given.
+[[nodiscard]] const std::vector<ServerSource>& servers(const ZoneSet& zones);
+
 /// Answers the alive packets in `mask` (their destination is a name server address and they are
 /// whole UDP datagrams to its port) in place: addresses, ports and Ethernet addresses swapped,
 /// lengths and checksums right, out_port = in_port, verdict answered; or drops them with a reason.

@@ -100,6 +100,7 @@ class ZoneSet {
   [[nodiscard]] const ServedZone& zone(std::uint32_t index) const { return zones_[index]; }
   [[nodiscard]] const ServerSlots& server_slots() const { return server_slots_; }
   [[nodiscard]] const std::vector<NamedCounter>& counters() const { return counters_; }
+  [[nodiscard]] const std::vector<ServerSource>& servers() const { return servers_; }
   /// The name server at an address and port; nullptr if there is none.
   [[nodiscard]] const ServerSource* server(const IpAddress& address, std::uint16_t port) const;
   [[nodiscard]] std::uint16_t udp_size_max(const IpAddress& address, std::uint16_t port) const {

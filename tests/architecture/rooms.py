@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "dataplane/balancer": ["dataplane/packet", "dataplane/runtime"],
     "dataplane/dns": ["dataplane/packet", "dataplane/runtime"],
     "dataplane/io": ["dataplane/runtime"],
+    "dataplane/shard": ["dataplane/io", "dataplane/dns", "dataplane/packet", "dataplane/runtime"],
     "dataplane/nic": ["dataplane/packet", "dataplane/runtime", "ebpf"],
     "ebpf": ["dataplane/packet", "dataplane/runtime"],
     "dataplane/replay": ["dataplane"],
