@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::agent {
 namespace {
@@ -21,8 +22,10 @@ std::string_view next_segment(std::string_view& rest) {
   return segment;
 }
 
-/// The value after a label. A zone's name may hold slashes (RFC 2317); what it counts is last.
+/// The value after a label. A rule's text may hold slashes and is always last. A zone's name may
+/// hold them too (RFC 2317); what it counts is last.
 std::string_view label_value(std::string_view label, std::string_view& rest) {
+  if (label == "rule") return std::exchange(rest, {});
   if (label != "zone") return next_segment(rest);
   const std::size_t slash = std::min(rest.rfind('/'), rest.size());
   const std::string_view value = rest.substr(0, slash);

@@ -31,6 +31,14 @@ TEST(SlotMetric, TrafficOfANamedThing) {
   EXPECT_TRUE(metric.traffic);
 }
 
+TEST(SlotMetric, TheTextOfARuleMayHoldSlashes) {
+  const SlotMetric metric = slot_metric("firewall/edge/rule/filter in: ip saddr 10.0.0.0/8 counter");
+  EXPECT_EQ("firewall_rule", metric.name);
+  EXPECT_THAT(metric.labels, ElementsAre(Pair("firewall", "edge"),
+                                         Pair("rule", "filter in: ip saddr 10.0.0.0/8 counter")));
+  EXPECT_TRUE(metric.traffic);
+}
+
 TEST(SlotMetric, EventsOfANamedThing) {
   const SlotMetric metric = slot_metric("service/web/flows-new");
   EXPECT_EQ("service_flows_new", metric.name);

@@ -1,0 +1,100 @@
+#include "dataplane/firewall/stages.hpp"
+
+#include "dataplane/firewall/rule_set.hpp"
+#include "dataplane/firewall/tracker.hpp"
+
+namespace sluice::firewall {
+namespace {
+
+/// One packet through the chains of its hooks.
+class Filter {
+ public:
+  Filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst,
+         std::uint64_t local)
+      : context_(context), rules_(rules), tracker_(tracker), burst_(burst), local_(local) {}
+
+  void run(unsigned i) {
+    Packet& packet = burst_.packets[i];
+    if (!packet.has(packet_flag::kFromHost) && !accepted(i, packet)) return;
+    if (rules_.tracks() && !tracker_.commit(context_, rules_.tracking(), packet, i))
+      burst_.drop(i, DropReason::connection_table_full);
+  }
+
+ private:
+  bool accepted(unsigned i, Packet& packet) {
+    const FragmentPorts ports = rules_.tracks() ? tracker_.fragment_ports(i) : FragmentPorts{};
+    PacketView view = view_of(packet, ports);
+    const auto bytes = static_cast<std::uint32_t>(packet.end - packet.l3);
+    const bool local = ((local_ >> i) & 1U) != 0;
+    for (const Hook hook : {Hook::ingress, Hook::prerouting, local ? Hook::input : Hook::forward}) {
+      const Decision decision = rules_.run(hook, view, *context_.slots, bytes);
+      if (decision.rule != 0) packet.rule = decision.rule;
+      if (decision.kind == VerdictKind::accept) continue;
+      if (decision.kind == VerdictKind::drop) {
+        const bool invalid = decision.action != nullptr && decision.action->on_invalid;
+        burst_.drop(i, invalid ? DropReason::connection_invalid : DropReason::rule);
+      } else {
+        reject(packet, *decision.action);
+      }
+      return false;
+    }
+    return true;
+  }
+
+  static void reject(Packet& packet, const Action& action) {
+    constexpr std::uint8_t kUnreachable4 = 3;  // RFC 792
+    constexpr std::uint8_t kUnreachable6 = 1;  // RFC 4443 section 3.1
+    const bool v4 = packet.ip_version == 4;
+    packet.reason = DropReason::rule_reject;
+    packet.reject_type = action.tcp_reset ? 0 : v4 ? kUnreachable4 : kUnreachable6;
+    packet.reject_code = action.tcp_reset ? 0 : v4 ? action.code4 : action.code6;
+  }
+
+  Context& context_;
+  const RuleSet& rules_;
+  Tracker& tracker_;
+  Burst& burst_;
+  std::uint64_t local_;
+};
+
+bool is_land(const Packet& packet) {
+  return packet.key.source == packet.key.destination &&
+         packet.key.source_port == packet.key.destination_port;
+}
+
+}  // namespace
+
+void early(Context&, const RuleSet& rules, Burst& burst) {
+  const bool lists = !rules.early_drop().empty();
+  burst.for_each_alive([&](unsigned i, const Packet& packet) {
+    if (!packet.has(packet_flag::kIp) || packet.has(packet_flag::kFromHost)) return;
+    if (lists && rules.drops_early(packet.key.source)) {
+      burst.drop(i, DropReason::early_list);
+    } else if (is_land(packet)) {
+      burst.drop(i, DropReason::land_attack);
+    }
+  });
+}
+
+void track(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst) {
+  if (rules.tracks()) tracker.observe(context, rules.tracking(), burst);
+}
+
+void filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst,
+            std::uint64_t local) {
+  if (!rules.has_chains()) return;
+  Filter stage(context, rules, tracker, burst, local);
+  const std::uint64_t deferred = rules.tracks() ? tracker.deferred() : 0;
+  burst.for_each_alive([&](unsigned i, const Packet& packet) {
+    const bool now = ((deferred >> i) & 1U) == 0;
+    if (now && packet.has(packet_flag::kIp)) stage.run(i);
+  });
+  if (deferred == 0) return;
+  burst.for_each_alive([&](unsigned i, Packet& packet) {
+    if (((deferred >> i) & 1U) == 0) return;
+    tracker.observe_deferred(context, rules.tracking(), packet, i);
+    stage.run(i);
+  });
+}
+
+}  // namespace sluice::firewall

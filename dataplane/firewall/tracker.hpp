@@ -1,0 +1,82 @@
+/// Connection tracking of one worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/firewall/classifier/packet_view.hpp"
+#include "dataplane/firewall/source.hpp"
+#include "dataplane/firewall/tracking/connection_table.hpp"
+#include "dataplane/firewall/tracking/fragment_table.hpp"
+#include "dataplane/firewall/tracking/icmp_tracker.hpp"
+#include "dataplane/packet/context.hpp"
+
+namespace sluice::firewall {
+
+/// Used by one thread. What observe() finds out about the packets of a burst is kept until commit()
+/// of the same burst; their bytes and keys must not change between.
+class Tracker {
+ public:
+  /// Reserves memory for limits.connections_max connections; the time-outs come with each burst.
+  explicit Tracker(const TrackingSource& limits, HashSeed seed = {})
+      : table_(limits.connections_max), seed_(seed) {}
+
+  /// Sets Packet::connection of the alive IP packets and moves their connections on. A packet whose
+  /// connection would be started by an earlier one of the burst is left for later: see deferred().
+  void observe(Context& context, const TrackingSource& timeouts, Burst& burst);
+
+  /// Packets that observe() could not judge: whether an earlier packet starts their connection is
+  /// the filter's to say. Bits as in Burst::alive.
+  [[nodiscard]] std::uint64_t deferred() const { return deferred_; }
+  /// Judges a deferred packet, once all earlier ones are committed or dropped.
+  void observe_deferred(Context& context, const TrackingSource& timeouts, Packet& packet,
+                        unsigned index);
+
+  /// Records the connection of an accepted packet if it is new. False: the table is full.
+  [[nodiscard]] bool commit(Context& context, const TrackingSource& timeouts, const Packet& packet,
+                            unsigned index);
+
+  /// What a later fragment has from its first one.
+  [[nodiscard]] FragmentPorts fragment_ports(unsigned index) const { return notes_[index].ports; }
+
+  [[nodiscard]] std::uint32_t connections() const { return table_.size(); }
+  [[nodiscard]] std::uint32_t connections_max() const { return table_.capacity(); }
+  /// Unanswered or closing connections that were forgotten for new ones.
+  [[nodiscard]] std::uint64_t evictions() const { return table_.evictions(); }
+
+ private:
+  /// What is noted of a packet between observe() and commit().
+  struct Note {
+    std::uint64_t hash = 0;
+    FragmentPorts ports;
+    bool tracked = false;  ///< takes part at all
+    bool starts = false;   ///< its connection is to be recorded
+  };
+  struct Found {
+    ConnectionTable::Index index = ConnectionTable::kNone;
+    Direction direction = Direction::original;
+  };
+
+  void begin(Burst& burst);
+  void age(Nanoseconds now);
+  void judge(Context& context, const TrackingSource& timeouts, Packet& packet, Note& note,
+             bool may_defer, unsigned index);
+  void judge_later_fragment(Context& context, Packet& packet, Note& note);
+  [[nodiscard]] Found find(const FlowKey& key, std::uint64_t hash, IcmpRole role,
+                           Nanoseconds now) const;
+  [[nodiscard]] ConnectionState judge_error(Context& context, const Packet& packet) const;
+  [[nodiscard]] ConnectionState go_on(Context& context, const TrackingSource& timeouts,
+                                      const Packet& packet, Found found, bool& reopens);
+  [[nodiscard]] bool starts_earlier(std::uint64_t hash) const;
+
+  ConnectionTable table_;
+  FragmentTable fragments_;
+  HashSeed seed_;
+  Nanoseconds aged_at_ = 0;
+  std::uint64_t deferred_ = 0;
+  std::array<Note, kBurstMax> notes_{};
+  std::array<std::uint64_t, kBurstMax> starting_{};  ///< hashes of the burst's new connections
+  unsigned starting_count_ = 0;
+};
+
+}  // namespace sluice::firewall

@@ -1,0 +1,99 @@
+/// Finds connections by key, whichever way a packet goes. All memory is reserved at the start.
+///
+/// A key's keyed hash names two buckets of eight slots, a cache line each; a slot has a tag and the
+/// index of a record. With two slots for each record and the emptier of two buckets, slots run out
+/// only after records do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/firewall/tracking/connection.hpp"
+
+namespace sluice::firewall {
+
+class ConnectionTable {
+ public:
+  /// Index of a record; 0 is none.
+  using Index = std::uint32_t;
+  static constexpr Index kNone = 0;
+
+  explicit ConnectionTable(std::uint32_t connections_max);
+
+  /// Brings the buckets of a hash into the cache.
+  void prefetch(std::uint64_t hash) const;
+  /// Brings the first record whose tag fits into the cache.
+  void prefetch_record(std::uint64_t hash) const;
+
+  /// The record of a connection that has not expired, for which `same(connection)` is true.
+  /// `hash` is equal for both directions.
+  template <class Same>
+  [[nodiscard]] Index find(std::uint64_t hash, Nanoseconds now, Same same) const;
+
+  /// A record for a new connection, its hash and key set. With none free, an expired or expendable
+  /// connection that stands near is forgotten; an established one never. kNone: the table is full.
+  [[nodiscard]] Index insert(const Connection& connection, Nanoseconds now);
+  void erase(Index index);
+
+  [[nodiscard]] Connection& at(Index index) { return records_[index]; }
+  [[nodiscard]] const Connection& at(Index index) const { return records_[index]; }
+
+  /// Frees expired records: looks at the next `count` records, in a circle.
+  void age(Nanoseconds now, std::uint32_t count);
+
+  [[nodiscard]] std::uint32_t size() const { return used_; }
+  [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
+  /// Connections forgotten for new ones, since the start.
+  [[nodiscard]] std::uint64_t evictions() const { return evictions_; }
+
+ private:
+  static constexpr unsigned kSlots = 8;
+  struct alignas(64) Bucket {
+    std::array<std::uint16_t, kSlots> tags;
+    std::array<Index, kSlots> records;  ///< kNone: free
+  };
+  struct Place {
+    std::uint64_t bucket;
+    unsigned slot;
+  };
+
+  [[nodiscard]] std::uint64_t first_bucket(std::uint64_t hash) const { return hash & mask_; }
+  [[nodiscard]] std::uint64_t second_bucket(std::uint64_t hash) const {
+    return ((hash >> 32U) ^ (hash * 0x9e3779b97f4a7c15)) & mask_;
+  }
+  static std::uint16_t tag_of(std::uint64_t hash) {
+    return static_cast<std::uint16_t>(hash >> 48U);
+  }
+  /// Bits of the slots of a bucket with this tag, taken or not.
+  [[nodiscard]] static unsigned slots_with(const Bucket& bucket, std::uint16_t tag);
+  [[nodiscard]] static unsigned taken(const Bucket& bucket);
+  bool make_room(std::uint64_t hash, Nanoseconds now);
+  [[nodiscard]] Index victim_of(std::uint64_t hash, Nanoseconds now) const;
+
+  std::uint32_t capacity_;
+  std::uint64_t mask_;
+  std::unique_ptr<Bucket[]> buckets_;
+  std::unique_ptr<Connection[]> records_;  ///< 0 is not used
+  std::vector<Index> free_;
+  std::uint32_t used_ = 0;
+  std::uint32_t age_at_ = 1;
+  std::uint64_t evictions_ = 0;
+};
+
+template <class Same>
+ConnectionTable::Index ConnectionTable::find(std::uint64_t hash, Nanoseconds now, Same same) const {
+  const std::uint16_t tag = tag_of(hash);
+  for (const std::uint64_t at : {first_bucket(hash), second_bucket(hash)}) {
+    const Bucket& bucket = buckets_[at];
+    for (unsigned slots = slots_with(bucket, tag); slots != 0; slots &= slots - 1) {
+      const Index index = bucket.records[static_cast<unsigned>(std::countr_zero(slots))];
+      if (index == kNone) continue;
+      const Connection& connection = records_[index];
+      if (connection.hash == hash && connection.expires > now && same(connection)) return index;
+    }
+  }
+  return kNone;
+}
+
+}  // namespace sluice::firewall
