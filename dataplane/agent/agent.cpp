@@ -2,8 +2,7 @@
 
 #include <chrono>
 
-#include "control/model/validate.hpp"
-#include "control/model/yaml.hpp"
+#include "control/model/problems.hpp"
 #include "dataplane/runtime/log.hpp"
 
 namespace sluice::agent {
@@ -25,20 +24,24 @@ v1::Hello Agent::hello() {
   return hello;
 }
 
-void Agent::restore() {
+std::vector<v1::Problem> Agent::begin() {
   auto loaded = file_.load();
-  if (!loaded) return log_error(loaded.error());
-  if (!loaded->has_value()) return;
+  if (!loaded) log_error(loaded.error());
+  if (!loaded || !loaded->has_value()) return {};
   const auto problems = plane_.apply(**loaded, nullptr);
   if (problems.empty()) {
     live_ = **std::move(loaded);
     log_info("started from the last snapshot", {{"revision", revision()}});
-    return;
   }
   for (const v1::Problem& problem : problems) {
     log_error("the last snapshot does not fit any more",
               {{"file", file_.path()}, {"problem", model::text_of(problem)}});
   }
+  return {};
+}
+
+void Agent::reload() {
+  log_info("nothing to reload: states come from the control daemon");
 }
 
 void Agent::turn(Nanoseconds now) {
@@ -124,24 +127,6 @@ void Agent::report() {
   report.set_healthy(trouble.empty());
   report.set_unhealthy_reason(trouble);
   client_.send(std::move(out));
-}
-
-FileState read_state_file(const std::string& path, std::uint64_t revision,
-                          model::Problems& problems) {
-  FileState out;
-  const auto input = model::open_yaml(path);
-  if (!input) {
-    problems.add(model::problem_of(input.error()));
-    return out;
-  }
-  model::LoadedState loaded = model::load_state({*input});
-  problems = std::move(loaded.problems);
-  out.places = std::move(loaded.places);
-  if (problems.empty()) model::validate(loaded.state, problems, &out.places);
-  problems.locate(out.places);
-  out.snapshot.set_revision(revision);
-  *out.snapshot.mutable_state() = std::move(loaded.state);
-  return out;
 }
 
 }  // namespace sluice::agent

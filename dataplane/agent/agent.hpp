@@ -1,5 +1,5 @@
-/// The control thread's work with states: takes them from the control daemon or from a file, puts
-/// them into force, keeps the last good one on disk, and reports.
+/// The control thread's work with a control daemon: takes states from it, puts them into force,
+/// keeps the last good one on disk, and reports.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "dataplane/agent/plane.hpp"
 #include "dataplane/agent/state_file.hpp"
+#include "dataplane/agent/steering.hpp"
 #include "dataplane/agent/steering_client.hpp"
 #include "dataplane/runtime/clock.hpp"
 
@@ -21,8 +22,7 @@ struct Identity {
   std::uint64_t start_time_unix = 0;
 };
 
-/// Steered by a control daemon.
-class Agent {
+class Agent final : public Steering {
  public:
   static constexpr Nanoseconds kReportInterval = kSecond;
   static constexpr Nanoseconds kSaveRetryInterval = 10 * kSecond;
@@ -31,9 +31,10 @@ class Agent {
 
   /// Puts the last good snapshot on disk into force, if there is one. What is wrong with it is
   /// logged: the data plane then waits for the control daemon with what it has.
-  void restore();
-  /// Handles what has come in, and reports when it is time. Never waits.
-  void turn(Nanoseconds now);
+  [[nodiscard]] std::vector<v1::Problem> begin() override;
+  /// Handles what has come in, and reports when it is time.
+  void turn(Nanoseconds now) override;
+  void reload() override;
 
   /// Revision in force, 0 for none.
   [[nodiscard]] std::uint64_t revision() const { return live_.revision(); }
@@ -55,14 +56,5 @@ class Agent {
   Nanoseconds report_at_ = 0;
   SteeringClient client_;  ///< last: it asks for hello()
 };
-
-/// The desired state of a file, as `sluice apply` takes it, for a data plane that runs alone.
-struct FileState {
-  v1::Snapshot snapshot;
-  model::Places places;
-};
-/// Reads and validates the file. On problems the snapshot is not to be used.
-[[nodiscard]] FileState read_state_file(const std::string& path, std::uint64_t revision,
-                                        model::Problems& problems);
 
 }  // namespace sluice::agent

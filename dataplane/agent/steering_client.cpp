@@ -38,6 +38,7 @@ grpc::ChannelArguments arguments_of(const SteeringOptions& options) {
   arguments.SetMaxSendMessageSize(limit);
   // Every attempt dials at once: the waiting between attempts is this client's.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // whatever the environment says
   // A peer that vanished without a word is noticed within half a minute.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);

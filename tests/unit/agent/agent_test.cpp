@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/agent/file_steering.hpp"
 #include "dataplane/runtime/monotonic_clock.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/unit/agent/fake_control.hpp"
@@ -107,7 +108,7 @@ TEST_F(AgentTest, AppliesAcknowledgesAndRestoresAfterARestart) {
     control.on_hello = {snapshot(7)};
     FakePlane plane;
     const auto agent = make_agent(plane);
-    agent->restore();
+    EXPECT_TRUE(agent->begin().empty());
     const auto answer =
         wait_for(*agent, control, [](const auto& m) { return m.has_acknowledge(); });
     ASSERT_TRUE(answer);
@@ -117,7 +118,7 @@ TEST_F(AgentTest, AppliesAcknowledgesAndRestoresAfterARestart) {
   // Control is away now.
   FakePlane plane;
   const auto agent = make_agent(plane);
-  agent->restore();
+  EXPECT_TRUE(agent->begin().empty());
   EXPECT_THAT(plane.applied, testing::ElementsAre(7));
   EXPECT_EQ(7U, agent->revision());
 
@@ -181,7 +182,7 @@ TEST_F(AgentTest, ADamagedSnapshotOnDiskIsNotFatal) {
   std::ofstream(StateFile(folder_.path()).path()) << "torn";
   FakePlane plane;
   const auto agent = make_agent(plane);
-  agent->restore();
+  EXPECT_TRUE(agent->begin().empty());
   EXPECT_TRUE(plane.applied.empty());
   EXPECT_EQ(0U, agent->revision());
 }
@@ -205,23 +206,51 @@ TEST_F(AgentTest, QueriesAndTracesReachThePlaneAndTheirResultsControl) {
   EXPECT_THAT(plane.stopped, testing::ElementsAre(6));
 }
 
-TEST_F(AgentTest, AFileOfDocumentsIsReadWithItsProblemsLocated) {
-  const std::string path = folder_.path() + "/state.yaml";
-  std::ofstream(path) << "kind: Port\nname: wan\nspec:\n  addresses: [198.18.0.1/24]\n";
-  model::Problems problems;
-  const FileState good = read_state_file(path, 4, problems);
-  EXPECT_TRUE(problems.empty()) << model::text_of(problems.list()[0]);
-  EXPECT_EQ(4U, good.snapshot.revision());
-  EXPECT_EQ("wan", good.snapshot.state().documents(0).name());
+class FileSteeringTest : public testing::Test {
+ protected:
+  std::string write(const std::string& text) {
+    const std::string path = folder_.path() + "/state.yaml";
+    std::ofstream(path) << text;
+    return path;
+  }
+  sluice::test::TemporaryFolder folder_;
+  FakePlane plane_;
+};
 
-  std::ofstream(path) << "kind: Port\nname: wan\nspec:\n  adresses: [198.18.0.1/24]\n";
-  (void)read_state_file(path, 5, problems);
+constexpr const char* kGoodFile = "kind: Port\nname: wan\nspec:\n  addresses: [198.18.0.1/24]\n";
+constexpr const char* kBadFile = "kind: Port\nname: wan\nspec:\n  adresses: [198.18.0.1/24]\n";
+
+TEST_F(FileSteeringTest, AReloadAppliesTheFileAnew) {
+  FileSteering steering(write(kGoodFile), plane_);
+  EXPECT_TRUE(steering.begin().empty());
+  steering.reload();
+  EXPECT_THAT(plane_.applied, testing::ElementsAre(1, 2));
+}
+
+TEST_F(FileSteeringTest, ABadFileAtTheStartIsRefusedWithItsLine) {
+  FileSteering steering(write(kBadFile), plane_);
+  const auto problems = steering.begin();
   ASSERT_FALSE(problems.empty());
-  EXPECT_THAT(model::text_of(problems.list()[0]), testing::HasSubstr("state.yaml:4:"));
+  EXPECT_THAT(model::text_of(problems[0]), testing::HasSubstr("state.yaml:4:"));
+  EXPECT_TRUE(plane_.applied.empty());
+}
 
-  model::Problems missing;
-  (void)read_state_file(folder_.path() + "/none.yaml", 6, missing);
-  EXPECT_FALSE(missing.empty());
+TEST_F(FileSteeringTest, ABadFileAtAReloadLeavesTheLiveStateInForce) {
+  FileSteering steering(write(kGoodFile), plane_);
+  EXPECT_TRUE(steering.begin().empty());
+  write(kBadFile);
+  testing::internal::CaptureStderr();
+  steering.reload();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("state.yaml:4:"));
+  EXPECT_THAT(plane_.applied, testing::ElementsAre(1));
+  write(kGoodFile);
+  steering.reload();
+  EXPECT_THAT(plane_.applied, testing::ElementsAre(1, 2));
+}
+
+TEST_F(FileSteeringTest, AMissingFileIsAProblem) {
+  FileSteering steering(folder_.path() + "/none.yaml", plane_);
+  EXPECT_FALSE(steering.begin().empty());
 }
 
 }  // namespace
