@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/packet/address.hpp"
+#include "dataplane/packet/flow_key.hpp"
 #include "dataplane/runtime/clock.hpp"
 
 namespace sluice::balancer {
@@ -42,6 +42,7 @@ struct ServiceSource {
 struct Source {
   std::vector<ServiceSource> services;
   std::uint32_t flows_max = 262'144;  ///< per worker; reserved at start
+  HashSeed choice_seed;               ///< equal on all balancers that share service addresses
 };
 
 }  // namespace sluice::balancer

@@ -1,0 +1,227 @@
+// From the configuration's plain values to a ServiceTable; every mistake is reported.
+#include <algorithm>
+#include <bit>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "dataplane/balancer/listener_hash.hpp"
+#include "dataplane/balancer/service_table.hpp"
+
+namespace sluice::balancer {
+namespace {
+
+constexpr std::size_t kBackendsMax = 65'000;  ///< of a service: indices fit 16-bit slots
+
+Lifetimes lifetimes_of(const ServiceSource& source) {
+  Lifetimes all{};
+  const auto set = [&](FlowState state, Nanoseconds lifetime) {
+    all[static_cast<unsigned>(state)] = ticks_of(lifetime);
+  };
+  set(FlowState::opening, source.tcp_half_open);
+  set(FlowState::answered, source.tcp_half_open);
+  set(FlowState::picked_up, source.tcp_half_open);
+  set(FlowState::established, source.tcp_idle);
+  // With NAT the backend's FIN will be seen; without, the client's is the last sign there is.
+  const bool direct = source.mode == Mode::direct_return;
+  set(FlowState::half_closed_by_client, direct ? source.tcp_closing : source.tcp_idle);
+  set(FlowState::half_closed_by_backend, source.tcp_idle);
+  set(FlowState::reset_by_client, source.tcp_closing);
+  set(FlowState::closed, source.tcp_closing);
+  set(FlowState::fresh, source.udp_idle);
+  set(FlowState::assured, source.udp_idle);
+  return all;
+}
+
+std::string protocol_text(std::uint8_t protocol) {
+  if (protocol == ip_protocol::kTcp) return "TCP";
+  return protocol == ip_protocol::kUdp ? "UDP" : fmt::format("protocol {}", protocol);
+}
+
+}  // namespace
+
+class Compiler {
+ public:
+  Compiler(const Source& source, SlotRegistry& slots) : source_(source), slots_(slots) {}
+
+  tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> run() {
+    for (const ServiceSource& service : source_.services)
+      for (const IpAddress& address : service.addresses) service_addresses_.insert(address);
+    for (const ServiceSource& service : source_.services) check(service);
+    if (!errors_.empty()) return tl::unexpected(std::move(errors_));
+    table_->choice_seed_ = source_.choice_seed;
+    for (const ServiceSource& service : source_.services) add(service);
+    fill_listeners();
+    if (slots_exhausted_)
+      report("balancer", fmt::format("out of counter slots (there are {})", slots_.limit()),
+             "raise the limit of counters or use fewer services and backends");
+    if (!errors_.empty()) return tl::unexpected(std::move(errors_));
+    return std::shared_ptr<const ServiceTable>(std::move(table_));
+  }
+
+ private:
+  void report(std::string where, std::string what, std::string fix) {
+    errors_.push_back({std::move(what), std::move(where), std::move(fix)});
+  }
+
+  void check(const ServiceSource& service) {
+    const std::string where = "service " + service.name;
+    if (service.name.empty() || service.name.find('/') != std::string::npos)
+      report(where, "a service's name is empty or contains '/'", "name it with letters and dashes");
+    if (!names_.insert(service.name).second)
+      report(where, "two services have this name", "rename one of them");
+    if (service.protocol != ip_protocol::kTcp && service.protocol != ip_protocol::kUdp)
+      report(where, protocol_text(service.protocol) + " cannot be balanced", "use TCP or UDP");
+    if (service.port == 0) report(where, "port 0 is not a port", "use 1 to 65535");
+    if (std::find(kMaglevSizes.begin(), kMaglevSizes.end(), service.table_size) ==
+        kMaglevSizes.end())
+      report(where, fmt::format("table size {} is not on offer", service.table_size),
+             fmt::format("use one of {}", fmt::join(kMaglevSizes, ", ")));
+    if (service.backends.size() > std::min<std::size_t>(service.table_size, kBackendsMax))
+      report(where,
+             fmt::format("{} backends are more than its table can hold", service.backends.size()),
+             "choose a larger table or fewer backends");
+    check_lifetimes(service, where);
+    check_addresses(service, where);
+    check_backends(service, where);
+  }
+
+  void check_lifetimes(const ServiceSource& service, const std::string& where) {
+    for (const Nanoseconds lifetime :
+         {service.tcp_idle, service.tcp_half_open, service.tcp_closing, service.udp_idle}) {
+      if (lifetime >= kMillisecond && lifetime <= kLifetimeMax) continue;
+      report(where, fmt::format("a time-out of {} ns cannot be kept", lifetime),
+             "use 1 millisecond to 12 days");
+    }
+  }
+
+  void check_addresses(const ServiceSource& service, const std::string& where) {
+    if (service.addresses.empty()) report(where, "it has no address", "give it at least one");
+    for (const IpAddress& address : service.addresses) {
+      if (address.is_unspecified() || address.is_multicast() || address.is_loopback())
+        report(where, address.text() + " cannot be a service address", "use a unicast address");
+      if (!listening_.insert({address, service.port, service.protocol}).second)
+        report(where,
+               fmt::format("{} port {} ({}) is taken by another service", address.text(),
+                           service.port, protocol_text(service.protocol)),
+               "change the address or the port");
+    }
+  }
+
+  void check_backends(const ServiceSource& service, const std::string& where) {
+    std::set<std::string> names;
+    for (const BackendSource& backend : service.backends) {
+      const std::string here = where + ", backend " + backend.name;
+      if (backend.name.empty() || backend.name.find('/') != std::string::npos)
+        report(here, "a backend's name is empty or contains '/'",
+               "name it with letters and dashes");
+      if (!names.insert(backend.name).second)
+        report(here, "two backends of the service have this name", "rename one of them");
+      if (service.mode == Mode::direct_return && backend.port != 0 && backend.port != service.port)
+        report(here, "direct return cannot change the port", "leave the port out or use NAT");
+      check_backend_addresses(backend, here);
+    }
+  }
+
+  void check_backend_addresses(const BackendSource& backend, const std::string& here) {
+    if (backend.addresses.empty()) report(here, "it has no address", "give it one or two");
+    std::array<unsigned, 2> of_family{};
+    for (const IpAddress& address : backend.addresses) {
+      ++of_family[family_of(address)];
+      if (address.is_unspecified() || address.is_multicast() || address.is_loopback())
+        report(here, address.text() + " cannot be a backend's address", "use a unicast address");
+      if (service_addresses_.count(address) != 0)
+        report(here, address.text() + " is itself the address of a service: a loop",
+               "use the backend's own address");
+    }
+    if (of_family[0] > 1 || of_family[1] > 1)
+      report(here, "it has more than one address of a family", "make each a backend of its own");
+  }
+
+  Slot slot(const std::string& name) {
+    const Slot found = slots_.slot_of(name);
+    slots_exhausted_ |= found == kNoSlot;
+    return found;
+  }
+
+  TrafficSlots traffic_slots(const std::string& kind, const std::string& name) {
+    return {slot(kind + "/" + name), slot(kind + "_replies/" + name),
+            slot(kind + "_flows/" + name)};
+  }
+
+  void add(const ServiceSource& source) {
+    const auto index = static_cast<std::uint32_t>(table_->services_.size());
+    Service service;
+    service.mode = source.mode;
+    service.first_backend = static_cast<std::uint32_t>(table_->backends_.size());
+    service.backends = static_cast<std::uint32_t>(source.backends.size());
+    service.slots = traffic_slots("service", source.name);
+    service.lifetimes = lifetimes_of(source);
+    for (const BackendSource& backend : source.backends) add(source, backend, index);
+    for (const IpAddress& address : source.addresses) {
+      listeners_.push_back({address, source.port, source.protocol, true, index});
+      auto& table = service.tables[family_of(address)];
+      if (table == nullptr) table = maglev_of(source, family_of(address));
+    }
+    table_->services_.push_back(std::move(service));
+    table_->service_names_.push_back(source.name);
+  }
+
+  void add(const ServiceSource& service, const BackendSource& source, std::uint32_t index) {
+    Backend backend;
+    for (const IpAddress& address : source.addresses)
+      backend.addresses[family_of(address)] = address;
+    backend.port = source.port == 0 ? service.port : source.port;
+    backend.alive = source.alive;
+    backend.accepts = source.alive && source.weight != 0;
+    backend.service = index;
+    backend.slots = traffic_slots("backend", service.name + "/" + source.name);
+    if (backend.id() >= table_->by_id_.size()) table_->by_id_.resize(backend.id() + 1);
+    table_->by_id_[backend.id()] = static_cast<std::uint32_t>(table_->backends_.size()) + 1;
+    table_->backends_.push_back(backend);
+    table_->backend_names_.push_back(source.name);
+  }
+
+  /// The table of the backends that have an address of this family and may get new flows.
+  std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family) {
+    std::vector<MaglevMember> members;
+    for (const BackendSource& backend : service.backends) {
+      const bool has_family =
+          std::any_of(backend.addresses.begin(), backend.addresses.end(),
+                      [&](const IpAddress& a) { return family_of(a) == family; });
+      members.push_back({backend.name, has_family && backend.alive ? backend.weight : 0});
+    }
+    return std::make_shared<MaglevTable>(members, service.table_size);
+  }
+
+  void fill_listeners() {
+    for (const IpAddress& address : service_addresses_)
+      listeners_.push_back({address, 0, 0, true, 0});
+    if (listeners_.empty()) return;
+    table_->listeners_.resize(std::bit_ceil(listeners_.size() * 2));
+    const std::size_t mask = table_->listeners_.size() - 1;
+    for (const Listener& listener : listeners_) {
+      std::size_t at = listener_hash(listener.address, listener.port, listener.protocol) & mask;
+      while (table_->listeners_[at].used) at = (at + 1) & mask;
+      table_->listeners_[at] = listener;
+    }
+  }
+
+  const Source& source_;
+  SlotRegistry& slots_;
+  std::vector<Error> errors_;
+  bool slots_exhausted_ = false;
+  std::set<std::string> names_;
+  std::set<IpAddress> service_addresses_;
+  std::set<std::tuple<IpAddress, std::uint16_t, std::uint8_t>> listening_;
+  std::vector<Listener> listeners_;
+  std::shared_ptr<ServiceTable> table_ = std::make_shared<ServiceTable>();
+};
+
+tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> compile(const Source& source,
+                                                                              SlotRegistry& slots) {
+  return Compiler(source, slots).run();
+}
+
+}  // namespace sluice::balancer

@@ -1,0 +1,286 @@
+#include "dataplane/balancer/flow_table.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <immintrin.h>
+
+namespace sluice::balancer {
+namespace {
+
+/// Records looked at for one that may make room, when all are taken.
+constexpr unsigned kReclaimScan = 32;
+/// Redirects that wait to be taken: more than one burst can post.
+constexpr std::size_t kOutboxMax = 512;
+/// A deadline is moved only when it gains this much, so that a busy flow's line stays clean.
+constexpr Ticks kTouchGrain = 256;
+
+constexpr std::uint16_t tag_of(std::uint64_t hash) {
+  const auto tag = static_cast<std::uint16_t>(hash >> 48);
+  return tag == 0 ? std::uint16_t{1} : tag;
+}
+
+/// A bit for each of the eight places whose tag is `tag`.
+unsigned places_with(const std::uint16_t* tags, std::uint16_t tag) {
+  __m128i all;
+  std::memcpy(&all, tags, sizeof all);
+  const __m128i equal = _mm_cmpeq_epi16(all, _mm_set1_epi16(static_cast<short>(tag)));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+}
+
+/// Half of the places stay free when all flows have two keys, so that few need the second bucket.
+std::uint32_t bucket_count(std::uint32_t flows, bool shared) {
+  const std::uint32_t references = flows * (shared ? 3 : 2);
+  return std::bit_ceil(std::max(references / 4, 2U));
+}
+
+}  // namespace
+
+FlowTable::FlowTable(const FlowTableOptions& options)
+    : seed_(options.seed),
+      worker_(options.worker),
+      shared_(options.workers > 1),
+      bucket_mask_(bucket_count(options.flows_max, options.workers > 1) - 1),
+      buckets_(std::size_t{bucket_mask_} + 1),
+      flows_(options.flows_max),
+      redirects_(options.workers > 1 ? options.flows_max : 0),
+      posted_(options.workers > 1 ? options.flows_max : 0),
+      slots_(options.slots) {
+  for (std::size_t i = flows_.size(); i-- > 0;)
+    free_flows_.push_back(static_cast<std::uint32_t>(i));
+  for (std::size_t i = redirects_.size(); i-- > 0;)
+    free_redirects_.push_back(static_cast<std::uint32_t>(i));
+  if (shared_) outbox_.reserve(kOutboxMax);
+}
+
+std::uint32_t FlowTable::probe(std::uint64_t hash) const {
+  const std::uint16_t tag = tag_of(hash);
+  const Bucket* bucket = &buckets_[home_of(hash)];
+  unsigned places = places_with(bucket->tags, tag);
+  if (places == 0 && bucket->spilled != 0) {
+    bucket = &buckets_[other_of(home_of(hash), tag)];
+    places = places_with(bucket->tags, tag);
+  }
+  if (places == 0) return 0;
+  const std::uint32_t reference = bucket->references[std::countr_zero(places)];
+  if (side_of(reference) == Side::redirect)
+    __builtin_prefetch(&redirects_[index_of(reference)]);
+  else
+    __builtin_prefetch(&flows_[index_of(reference)]);
+  return reference;
+}
+
+FlowTable::Hit FlowTable::match(const FlowKey& key, std::uint32_t reference, Ticks now) const {
+  const Side side = side_of(reference);
+  const std::uint32_t index = index_of(reference);
+  if (side == Side::redirect) {
+    const RedirectRecord& record = redirects_[index];
+    if (record.key == key && !reached(now, record.expires)) return {side, index, record.worker};
+    return {};
+  }
+  const Flow& flow = flows_[index];
+  const FlowKey stored = side == Side::forward ? flow.forward_key() : flow.reply_key();
+  if (stored == key && !reached(now, flow.expires)) return {side, index, worker_};
+  return {};
+}
+
+FlowTable::Hit FlowTable::search(const Bucket& bucket, std::uint16_t tag, const FlowKey& key,
+                                 Ticks now) const {
+  for (unsigned rest = places_with(bucket.tags, tag); rest != 0; rest &= rest - 1) {
+    const Hit hit = match(key, bucket.references[std::countr_zero(rest)], now);
+    if (hit.side != Side::none) return hit;
+  }
+  return {};
+}
+
+FlowTable::Hit FlowTable::confirm(const FlowKey& key, std::uint64_t hash, std::uint32_t likely,
+                                  Ticks now) const {
+  if (likely == 0) return {};
+  const Hit first = match(key, likely, now);
+  if (first.side != Side::none) return first;
+  const std::uint16_t tag = tag_of(hash);
+  const Bucket& home = buckets_[home_of(hash)];
+  const Hit hit = search(home, tag, key, now);
+  if (hit.side != Side::none || home.spilled == 0) return hit;
+  return search(buckets_[other_of(home_of(hash), tag)], tag, key, now);
+}
+
+bool FlowTable::expired(std::uint32_t reference, Ticks now) const {
+  const std::uint32_t index = index_of(reference);
+  return reached(now, side_of(reference) == Side::redirect ? redirects_[index].expires
+                                                           : flows_[index].expires);
+}
+
+void FlowTable::forget(std::uint32_t reference) {
+  if (side_of(reference) == Side::redirect)
+    remove_redirect(index_of(reference));
+  else
+    remove(index_of(reference));
+}
+
+/// Frees a place by what is past its time or, with `evict`, by an evictable flow. -1: there is
+/// none.
+int FlowTable::make_place(Bucket& bucket, Ticks now, bool evict) {
+  for (unsigned i = 0; i < kPlaces; ++i) {
+    if (bucket.tags[i] == 0) return static_cast<int>(i);
+    const std::uint32_t reference = bucket.references[i];
+    const bool is_flow = side_of(reference) != Side::redirect;
+    if (expired(reference, now)) {
+      if (is_flow) stats_.expired.add(1);
+    } else if (evict && is_flow && evictable(flows_[index_of(reference)].state)) {
+      stats_.evicted.add(1);
+    } else {
+      continue;
+    }
+    forget(reference);
+    return static_cast<int>(i);
+  }
+  return -1;
+}
+
+bool FlowTable::place(std::uint64_t hash, std::uint32_t reference, Ticks now) {
+  const std::uint16_t tag = tag_of(hash);
+  Bucket& home = buckets_[home_of(hash)];
+  Bucket& other = buckets_[other_of(home_of(hash), tag)];
+  const auto put = [&](Bucket& bucket) {
+    const unsigned free = places_with(bucket.tags, 0);
+    if (free == 0) return false;
+    const int at = std::countr_zero(free);
+    bucket.tags[at] = tag;
+    bucket.references[at] = reference;
+    if (&bucket != &home) ++home.spilled;
+    return true;
+  };
+  if (put(home)) return true;
+  if (make_place(home, now, false) >= 0) return put(home);
+  if (put(other)) return true;
+  if (make_place(other, now, false) >= 0) return put(other);
+  if (make_place(home, now, true) >= 0) return put(home);
+  return make_place(other, now, true) >= 0 && put(other);
+}
+
+void FlowTable::displace(std::uint64_t hash, std::uint32_t reference) {
+  const std::uint16_t tag = tag_of(hash);
+  Bucket& home = buckets_[home_of(hash)];
+  Bucket& other = buckets_[other_of(home_of(hash), tag)];
+  for (Bucket* bucket : {&home, &other}) {
+    for (unsigned rest = places_with(bucket->tags, tag); rest != 0; rest &= rest - 1) {
+      const int at = std::countr_zero(rest);
+      if (bucket->references[at] != reference) continue;
+      bucket->tags[at] = 0;
+      bucket->references[at] = 0;
+      if (bucket != &home) --home.spilled;
+      return;
+    }
+  }
+}
+
+/// Sees to it that a flow record is free.
+bool FlowTable::take_record(Ticks now) {
+  if (!free_flows_.empty()) return true;
+  const Flow* victim = nullptr;
+  for (unsigned n = std::min(kReclaimScan, capacity()); n != 0; --n) {
+    const Flow& flow = flows_[reclaim_hand_];
+    reclaim_hand_ = reclaim_hand_ + 1 == capacity() ? 0 : reclaim_hand_ + 1;
+    const bool sooner = victim == nullptr || reached(victim->expires, flow.expires);
+    if (sooner && (reached(now, flow.expires) || evictable(flow.state))) victim = &flow;
+  }
+  if (victim == nullptr) return false;
+  (reached(now, victim->expires) ? stats_.expired : stats_.evicted).add(1);
+  remove(static_cast<std::uint32_t>(victim - &flows_[0]));
+  return true;
+}
+
+/// Two services may share a backend's address and port, and a client may use one port for both:
+/// their replies look the same. A redirect is no obstacle: the flow has moved here.
+bool FlowTable::reply_key_free(const Flow& flow, Ticks now) {
+  const FlowKey key = flow.reply_key();
+  const Hit hit = find(key, hash_of(key, seed_), now);
+  if (hit.side != Side::reply) return true;
+  if (!over(flows_[hit.index].state)) return false;
+  stats_.evicted.add(1);
+  remove(hit.index);
+  return true;
+}
+
+FlowTable::InsertResult FlowTable::insert(const Flow& flow, Ticks now) {
+  if (!flow.direct && !reply_key_free(flow, now)) {
+    stats_.collisions.add(1);
+    return {Inserted::collision, 0};
+  }
+  if (!take_record(now)) {
+    stats_.refused.add(1);
+    return {};
+  }
+  const std::uint32_t index = free_flows_.back();
+  free_flows_.pop_back();
+  Flow& record = flows_[index];
+  // Not evictable until it is whole: placing its second key must not remove its first.
+  record.state = FlowState::unused;
+  record.expires = flow.expires;
+  const std::uint64_t forward_hash = hash_of(flow.forward_key(), seed_);
+  const std::uint32_t forward = reference_of(Side::forward, index);
+  if (!place(forward_hash, forward, now)) {
+    free_flows_.push_back(index);
+    stats_.refused.add(1);
+    return {};
+  }
+  if (!flow.direct &&
+      !place(hash_of(flow.reply_key(), seed_), reference_of(Side::reply, index), now)) {
+    displace(forward_hash, forward);
+    free_flows_.push_back(index);
+    stats_.refused.add(1);
+    return {};
+  }
+  record = flow;
+  stats_.live.set(++live_);
+  stats_.inserted.add(1);
+  if (shared_ && !flow.direct) post_redirect(index, flow.expires - now, now);
+  return {Inserted::done, index};
+}
+
+void FlowTable::touch(std::uint32_t index, FlowState state, const Lifetimes& lifetimes, Ticks now) {
+  Flow& flow = flows_[index];
+  const Ticks lifetime = lifetimes[static_cast<unsigned>(state)];
+  const bool changed = flow.state != state;
+  if (changed || now + lifetime - flow.expires > kTouchGrain) {
+    flow.state = state;
+    flow.expires = now + lifetime;
+  }
+  if (shared_ && !flow.direct && (changed || reached(now, posted_[index])))
+    post_redirect(index, lifetime, now);
+}
+
+void FlowTable::close(std::uint32_t index, Ticks lifetime, Ticks now) {
+  Flow& flow = flows_[index];
+  flow.state = FlowState::closed;
+  if (!reached(now + lifetime, flow.expires)) flow.expires = now + lifetime;
+}
+
+void FlowTable::remove(std::uint32_t index) {
+  Flow& flow = flows_[index];
+  displace(hash_of(flow.forward_key(), seed_), reference_of(Side::forward, index));
+  if (!flow.direct) displace(hash_of(flow.reply_key(), seed_), reference_of(Side::reply, index));
+  if (slots_ != nullptr) slots_->add(flow.backend_id, 1, 0);
+  flow = Flow{};
+  free_flows_.push_back(index);
+  stats_.live.set(--live_);
+}
+
+void FlowTable::age(Ticks now, unsigned records) {
+  for (unsigned n = live_ == 0 ? 0 : std::min(records, capacity()); n != 0; --n) {
+    const std::uint32_t index = age_hand_;
+    age_hand_ = age_hand_ + 1 == capacity() ? 0 : age_hand_ + 1;
+    const Flow& flow = flows_[index];
+    if (flow.state == FlowState::unused || !reached(now, flow.expires)) continue;
+    stats_.expired.add(1);
+    remove(index);
+  }
+  for (unsigned n = redirects_live_ == 0 ? 0 : std::min(records, capacity()); n != 0; --n) {
+    const std::uint32_t index = redirect_hand_;
+    redirect_hand_ = redirect_hand_ + 1 == capacity() ? 0 : redirect_hand_ + 1;
+    if (redirects_[index].used && reached(now, redirects_[index].expires)) remove_redirect(index);
+  }
+}
+
+}  // namespace sluice::balancer

@@ -1,0 +1,196 @@
+/// The flows of one worker: fixed in size from the start, never locked, aged without pauses.
+///
+/// An index of cache-line buckets (eight places, a second bucket only where the first is full)
+/// leads to flow records of one cache line. A NAT flow is indexed under the key of either
+/// direction, so that one look-up finds it from both sides; two cache lines are touched a packet.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dataplane/balancer/flow_state.hpp"
+#include "dataplane/balancer/line_array.hpp"
+#include "dataplane/packet/flow_key.hpp"
+#include "dataplane/runtime/counters.hpp"
+
+namespace sluice::balancer {
+
+/// One flow: everything that translation needs, and no pointer into a snapshot.
+struct alignas(64) Flow {
+  IpAddress client;
+  IpAddress service;
+  IpAddress backend;
+  std::uint16_t client_port = 0;
+  std::uint16_t service_port = 0;
+  std::uint16_t backend_port = 0;
+  std::uint8_t protocol = 0;
+  FlowState state : 7 = FlowState::unused;
+  bool direct : 1 = false;       ///< direct return: no translation, no reply key
+  Ticks expires = 0;             ///< deadline, moved by every packet
+  std::uint32_t backend_id = 0;  ///< Backend::id: stable across snapshots
+
+  /// Key of the client's packets, as they arrive.
+  [[nodiscard]] FlowKey forward_key() const {
+    return {client, service, client_port, service_port, protocol};
+  }
+  /// Key of the backend's packets, as they arrive.
+  [[nodiscard]] FlowKey reply_key() const {
+    return {backend, client, backend_port, client_port, protocol};
+  }
+};
+static_assert(sizeof(Flow) == 64);
+
+/// Tells another worker that replies with this key belong to a flow of `worker`.
+struct Redirect {
+  FlowKey key;
+  std::uint16_t worker = 0;
+  Ticks lifetime = 0;  ///< milliseconds until it is forgotten, unless it comes again
+};
+
+struct FlowTableOptions {
+  std::uint32_t flows_max = 262'144;  ///< reserved at start; 1..2^26
+  std::uint16_t worker = 0;           ///< index of the owner
+  std::uint16_t workers = 1;          ///< of the process; with 1 there are no redirects
+  HashSeed seed;                      ///< Context::seed: Packet::hash finds its bucket
+  CounterBlock* slots = nullptr;      ///< of the owner; where the end of a flow is counted
+};
+
+/// Written by the owner, read by anybody.
+struct FlowTableStats {
+  Counter live;            ///< a gauge
+  Counter inserted;        ///< since start
+  Counter expired;         ///< forgotten after their time
+  Counter evicted;         ///< unconfirmed or closed flows that made room for new ones
+  Counter refused;         ///< new flows for which there was no room
+  Counter collisions;      ///< new flows whose replies could not be told from another flow's
+  Counter redirects_live;  ///< a gauge
+  Counter redirects_lost;  ///< not posted or not kept, for want of room
+};
+
+class FlowTable {
+ public:
+  enum class Side : std::uint8_t { none, forward, reply, redirect };
+  /// What a key leads to: a flow seen from one side, or another worker's flow.
+  struct Hit {
+    Side side = Side::none;
+    std::uint32_t index = 0;   ///< of the flow
+    std::uint16_t worker = 0;  ///< with Side::redirect: who owns the flow
+  };
+  enum class Inserted : std::uint8_t { done, full, collision };
+  struct InsertResult {
+    Inserted outcome = Inserted::full;
+    std::uint32_t index = 0;
+  };
+
+  explicit FlowTable(const FlowTableOptions& options);
+
+  /// First step of a look-up: fetches the bucket.
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[home_of(hash)]); }
+  /// Second step: the likely place, its record being fetched; 0 if there is none.
+  [[nodiscard]] std::uint32_t probe(std::uint64_t hash) const;
+  /// Third step. `likely` is what probe answered. Flows past their time are not found.
+  [[nodiscard]] Hit confirm(const FlowKey& key, std::uint64_t hash, std::uint32_t likely,
+                            Ticks now) const;
+  /// The three steps in one, for keys that come alone.
+  [[nodiscard]] Hit find(const FlowKey& key, std::uint64_t hash, Ticks now) const {
+    return confirm(key, hash, probe(hash), now);
+  }
+  [[nodiscard]] const Flow& flow(std::uint32_t index) const { return flows_[index]; }
+  /// Nothing can be found.
+  [[nodiscard]] bool empty() const { return live_ == 0 && redirects_live_ == 0; }
+
+  /// Stores a flow whose forward key is not in the table; `flow.expires` is set. Room is made by
+  /// flows past their time, then by evictable ones, never by established ones. Collision: the reply
+  /// key belongs to a flow that is not over.
+  [[nodiscard]] InsertResult insert(const Flow& flow, Ticks now);
+  /// Moves the flow to `state`, to live `lifetimes[state]` from now on.
+  void touch(std::uint32_t index, FlowState state, const Lifetimes& lifetimes, Ticks now);
+  /// The flow's backend is no more: it lives for `lifetime` at most and is over.
+  void close(std::uint32_t index, Ticks lifetime, Ticks now);
+  void remove(std::uint32_t index);
+
+  /// Forgets what is past its time among the next `records`; called with a few every burst and with
+  /// more when there is nothing to do.
+  void age(Ticks now, unsigned records);
+
+  /// Takes the redirects posted since the last call, oldest first, for the workers whose queues the
+  /// replies may arrive on. To be delivered before the packets of the same burst are sent, so that
+  /// the first reply cannot overtake them. Returns how many.
+  [[nodiscard]] unsigned take_redirects(std::span<Redirect> out);
+  /// Keeps, or prolongs, what another worker posted.
+  void add_redirect(const Redirect& redirect, Ticks now);
+
+  [[nodiscard]] const FlowTableStats& stats() const { return stats_; }
+  [[nodiscard]] std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
+
+ private:
+  static constexpr unsigned kPlaces = 8;
+
+  /// Tag 0 is a free place. `spilled` counts what lives in the second bucket because this one was
+  /// full: while it is 0, a look-up ends here.
+  struct alignas(64) Bucket {
+    std::uint16_t tags[kPlaces];
+    std::uint32_t references[kPlaces];
+    std::uint32_t spilled;
+  };
+  /// A flow of another worker.
+  struct alignas(64) RedirectRecord {
+    FlowKey key;
+    Ticks expires;
+    std::uint16_t worker;
+    bool used;
+  };
+
+  /// What a place of the index holds: the side in its two high bits, a record below.
+  static constexpr unsigned kIndexBits = 30;
+  [[nodiscard]] static constexpr std::uint32_t reference_of(Side side, std::uint32_t index) {
+    return (static_cast<std::uint32_t>(side) << kIndexBits) | index;
+  }
+  [[nodiscard]] static constexpr Side side_of(std::uint32_t reference) {
+    return static_cast<Side>(reference >> kIndexBits);
+  }
+  [[nodiscard]] static constexpr std::uint32_t index_of(std::uint32_t reference) {
+    return reference & ((1U << kIndexBits) - 1);
+  }
+  [[nodiscard]] std::uint32_t home_of(std::uint64_t hash) const {
+    return static_cast<std::uint32_t>(hash) & bucket_mask_;
+  }
+  [[nodiscard]] std::uint32_t other_of(std::uint32_t bucket, std::uint16_t tag) const {
+    return (bucket ^ ((tag * 0x9e3779b1U) | 1U)) & bucket_mask_;
+  }
+  [[nodiscard]] Hit match(const FlowKey& key, std::uint32_t reference, Ticks now) const;
+  [[nodiscard]] Hit search(const Bucket& bucket, std::uint16_t tag, const FlowKey& key,
+                           Ticks now) const;
+  [[nodiscard]] bool place(std::uint64_t hash, std::uint32_t reference, Ticks now);
+  [[nodiscard]] int make_place(Bucket& bucket, Ticks now, bool evict);
+  void displace(std::uint64_t hash, std::uint32_t reference);
+  [[nodiscard]] bool expired(std::uint32_t reference, Ticks now) const;
+  void forget(std::uint32_t reference);
+  [[nodiscard]] bool take_record(Ticks now);
+  [[nodiscard]] bool reply_key_free(const Flow& flow, Ticks now);
+  void post_redirect(std::uint32_t index, Ticks lifetime, Ticks now);
+  [[nodiscard]] bool take_redirect_record(Ticks now);
+  void remove_redirect(std::uint32_t index);
+
+  HashSeed seed_;
+  std::uint16_t worker_;
+  bool shared_;  ///< there are other workers
+  std::uint32_t bucket_mask_;
+  std::uint32_t live_ = 0;
+  std::uint32_t redirects_live_ = 0;
+  LineArray<Bucket> buckets_;
+  LineArray<Flow> flows_;
+  LineArray<RedirectRecord> redirects_;
+  std::vector<std::uint32_t> free_flows_;
+  std::vector<std::uint32_t> free_redirects_;
+  std::vector<Ticks> posted_;  ///< when a flow's redirect was last posted
+  std::vector<Redirect> outbox_;
+  std::uint32_t reclaim_hand_ = 0;
+  std::uint32_t age_hand_ = 0;
+  std::uint32_t redirect_hand_ = 0;
+  CounterBlock* slots_;
+  FlowTableStats stats_;
+};
+
+}  // namespace sluice::balancer

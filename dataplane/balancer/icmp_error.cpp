@@ -1,0 +1,83 @@
+#include "dataplane/balancer/icmp_error.hpp"
+
+#include <algorithm>
+
+#include "dataplane/packet/bytes.hpp"
+#include "dataplane/packet/checksum.hpp"
+#include "dataplane/packet/extension_headers.hpp"
+
+namespace sluice::balancer {
+namespace {
+
+constexpr unsigned kIcmpHeader = 8, kIpv4Header = 20, kIpv6Header = 40;
+/// RFC 792 promises this much of the transport header: the ports, and UDP's checksum.
+constexpr unsigned kTransportQuoted = 8;
+
+/// Finds the transport header of the quoted IPv4 packet. False: there is none to use.
+bool read_ipv4(std::uint8_t* ip, unsigned available, Quote& quote) {
+  if (available < kIpv4Header || ip[0] >> 4U != 4) return false;
+  const unsigned header = (ip[0] & 0xfU) * 4U;
+  const unsigned total = std::min<unsigned>(load_be16(ip + 2), available);
+  if (header < kIpv4Header || total < header + kTransportQuoted) return false;
+  if ((load_be16(ip + 6) & 0x1fffU) != 0) return false;
+  quote.key.source = IpAddress::from(ip + 12, 4);
+  quote.key.destination = IpAddress::from(ip + 16, 4);
+  quote.headers = {ip, ip + header, total - header, 4, ip[9]};
+  return true;
+}
+
+bool read_ipv6(std::uint8_t* ip, unsigned available, Quote& quote) {
+  if (available < kIpv6Header || ip[0] >> 4U != 6) return false;
+  const unsigned total = std::min(kIpv6Header + load_be16(ip + 4), available);
+  const ExtensionChain chain =
+      walk_extension_headers(ip[6], {ip + kIpv6Header, std::size_t{total} - kIpv6Header});
+  if (chain.reason != DropReason::none || chain.fragment_offset != 0) return false;
+  const unsigned header = kIpv6Header + chain.size;
+  if (total < header + kTransportQuoted) return false;
+  quote.key.source = IpAddress::from(ip + 8, 16);
+  quote.key.destination = IpAddress::from(ip + 24, 16);
+  quote.headers = {ip, ip + header, total - header, 6, chain.protocol};
+  return true;
+}
+
+/// Writes the outer address of one end; the ICMP checksum, which parse has verified, is computed
+/// anew over what the error quotes now.
+void finish(Packet& error, End end, const IpAddress& address, const HashSeed& seed) {
+  rewrite(error, end, address, 0, seed);
+  store_be16(error.l4_bytes() + 2, l4_checksum(error));
+}
+
+}  // namespace
+
+std::optional<Quote> quote_of(Packet& error) {
+  if (!error.has(packet_flag::kL4) || error.has(packet_flag::kFragment)) return std::nullopt;
+  const unsigned start = error.l4 + kIcmpHeader;
+  if (start > error.end) return std::nullopt;
+  Quote quote;
+  std::uint8_t* ip = error.data + start;
+  const unsigned available = error.end - start;
+  const bool found =
+      error.ip_version == 4 ? read_ipv4(ip, available, quote) : read_ipv6(ip, available, quote);
+  if (!found || quote.key.source != error.key.destination) return std::nullopt;
+  quote.key.protocol = quote.headers.protocol;
+  if (quote.key.protocol != ip_protocol::kTcp && quote.key.protocol != ip_protocol::kUdp)
+    return std::nullopt;
+  quote.key.source_port = load_be16(quote.headers.l4);
+  quote.key.destination_port = load_be16(quote.headers.l4 + 2);
+  return quote;
+}
+
+void restore_error(Packet& error, const Quote& quote, const IpAddress& service, std::uint16_t port,
+                   const HashSeed& seed) {
+  const bool by_backend = error.key.source == quote.key.destination;
+  rewrite(quote.headers, End::destination, service, port);
+  finish(error, End::source, by_backend ? service : error.key.source, seed);
+}
+
+void translate_error(Packet& error, const Quote& quote, const IpAddress& backend,
+                     std::uint16_t port, const HashSeed& seed) {
+  rewrite(quote.headers, End::source, backend, port);
+  finish(error, End::destination, backend, seed);
+}
+
+}  // namespace sluice::balancer

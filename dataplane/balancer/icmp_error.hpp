@@ -1,0 +1,30 @@
+/// ICMP errors about balanced flows: what they quote, and its translation in either direction.
+#pragma once
+
+#include <optional>
+
+#include "dataplane/balancer/rewrite.hpp"
+#include "dataplane/packet/packet.hpp"
+
+namespace sluice::balancer {
+
+/// The beginning of the packet that an ICMP error is about.
+struct Quote {
+  FlowKey key;      ///< of the quoted packet, as it was sent
+  Headers headers;  ///< inside the error's own buffer
+};
+
+/// The TCP or UDP packet that an ICMP error quotes. Nothing if the error is a fragment, quotes less
+/// than headers and 8 bytes, quotes a later fragment, another protocol or another error, or was not
+/// sent to the source of what it quotes.
+[[nodiscard]] std::optional<Quote> quote_of(Packet& error);
+
+/// The error is about a packet that was translated to the backend: the client shall see the
+/// service's address quoted, and as the sender if the backend itself complains.
+void restore_error(Packet& error, const Quote& quote, const IpAddress& service, std::uint16_t port,
+                   const HashSeed& seed);
+/// The error is about a reply: the backend shall see its own address quoted, and get the error.
+void translate_error(Packet& error, const Quote& quote, const IpAddress& backend,
+                     std::uint16_t port, const HashSeed& seed);
+
+}  // namespace sluice::balancer

@@ -1,0 +1,49 @@
+/// Small things that both stages ask of packets and flows.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "dataplane/balancer/service_table.hpp"
+#include "dataplane/packet/packet.hpp"
+
+namespace sluice::balancer {
+
+/// How long a flow whose backend was removed is remembered, so that its packets are told apart from
+/// those of new flows.
+inline constexpr Ticks kGoneLifetime = 10'000;
+
+/// A whole TCP or UDP header is there.
+[[nodiscard]] inline bool has_ports(const Packet& p) {
+  return p.has(packet_flag::kL4) &&
+         (p.key.protocol == ip_protocol::kTcp || p.key.protocol == ip_protocol::kUdp);
+}
+
+/// Bytes of the IP packet, which traffic counters add up: without Ethernet header and padding.
+[[nodiscard]] inline unsigned ip_bytes(const Packet& p) {
+  return static_cast<unsigned>(p.end) - p.l3;
+}
+
+/// The flow's backend, if the configuration still has it at the address that the flow goes to.
+[[nodiscard]] inline const Backend* backend_of(const ServiceTable& services, const Flow& flow) {
+  const Backend* backend = services.backend_by_id(flow.backend_id);
+  if (backend == nullptr || backend->port != flow.backend_port ||
+      backend->addresses[family_of(flow.backend)] != flow.backend)
+    return nullptr;
+  return backend;
+}
+
+/// Notes for the stages and traces that follow what the balancer decided.
+inline void mark(Packet& p, const ServiceTable& services, const Backend& backend,
+                 std::uint32_t flow_index) {
+  p.service = backend.service + 1;
+  p.backend = services.index_of(backend) + 1;
+  p.flow = flow_index + 1;
+}
+
+template <class F>
+void for_each_bit(std::uint64_t bits, F&& f) {
+  for (; bits != 0; bits &= bits - 1) f(static_cast<unsigned>(std::countr_zero(bits)));
+}
+
+}  // namespace sluice::balancer

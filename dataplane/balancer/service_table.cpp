@@ -1,0 +1,45 @@
+#include "dataplane/balancer/service_table.hpp"
+
+#include "dataplane/balancer/listener_hash.hpp"
+
+namespace sluice::balancer {
+
+const Service* ServiceTable::find(const IpAddress& address, std::uint16_t port,
+                                  std::uint8_t protocol) const {
+  if (listeners_.empty()) return nullptr;
+  const std::size_t mask = listeners_.size() - 1;
+  for (std::size_t at = listener_hash(address, port, protocol) & mask; listeners_[at].used;
+       at = (at + 1) & mask) {
+    const Listener& l = listeners_[at];
+    if (l.port == port && l.protocol == protocol && l.address == address)
+      return &services_[l.service];
+  }
+  return nullptr;
+}
+
+const Backend* ServiceTable::choose(const Service& service, const FlowKey& key,
+                                    unsigned attempt) const {
+  const MaglevTable* table = service.tables[family_of(key.destination)].get();
+  if (table == nullptr || table->empty()) return nullptr;
+  // Not Packet::hash: its seed is this process's own, and the choice must be the same everywhere.
+  HashSeed seed = choice_seed_;
+  seed.high += attempt;
+  return &backends_[service.first_backend + table->choose(hash_of(key, seed))];
+}
+
+std::vector<ServiceCounter> ServiceTable::counters() const {
+  using Kind = ServiceCounter::Kind;
+  std::vector<ServiceCounter> all;
+  const auto add = [&](const TrafficSlots& slots, const std::string& service,
+                       const std::string& backend) {
+    all.push_back({Kind::forward, service, backend, slots.forward});
+    all.push_back({Kind::replies, service, backend, slots.replies});
+    all.push_back({Kind::flows, service, backend, slots.flows});
+  };
+  for (std::size_t s = 0; s < services_.size(); ++s) add(services_[s].slots, service_names_[s], "");
+  for (std::size_t b = 0; b < backends_.size(); ++b)
+    add(backends_[b].slots, service_names_[backends_[b].service], backend_names_[b]);
+  return all;
+}
+
+}  // namespace sluice::balancer

@@ -1,0 +1,116 @@
+/// The services of one configuration as the workers see them: immutable, shared by all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/balancer/flow_table.hpp"
+#include "dataplane/balancer/maglev.hpp"
+#include "dataplane/balancer/stages.hpp"
+
+namespace sluice::balancer {
+
+/// Index of an address family: 0 is IPv4, 1 is IPv6.
+[[nodiscard]] inline unsigned family_of(const IpAddress& address) {
+  return address.is_v4() ? 0U : 1U;
+}
+
+/// Where a service's or a backend's traffic is counted.
+struct TrafficSlots {
+  Slot forward = kNoSlot;  ///< packets and bytes towards the backend
+  Slot replies = kNoSlot;  ///< packets and bytes of backends (NAT)
+  Slot flows = kNoSlot;    ///< events: flows begun; units (of backends only): flows ended
+};
+
+struct Backend {
+  std::array<IpAddress, 2> addresses;  ///< by family; unspecified where it has none
+  std::uint16_t port = 0;
+  bool accepts = false;       ///< lives and has weight: may get new flows
+  bool alive = false;         ///< as health checks said
+  std::uint32_t service = 0;  ///< index
+  TrafficSlots slots;
+  /// What flows remember: the same in every snapshot that knows the backend by this name.
+  [[nodiscard]] std::uint32_t id() const { return slots.flows; }
+};
+
+struct Service {
+  Mode mode = Mode::nat;
+  std::uint32_t first_backend = 0;  ///< its backends follow one another
+  std::uint32_t backends = 0;
+  TrafficSlots slots;
+  Lifetimes lifetimes{};
+  /// By family; members are indices from first_backend on. Null where the service has no address.
+  std::array<std::shared_ptr<const MaglevTable>, 2> tables;
+};
+
+/// What stands at an address, protocol and port.
+struct Listener {
+  IpAddress address;
+  std::uint16_t port = 0;
+  std::uint8_t protocol = 0;  ///< 0, with port 0: there is a service at this address
+  bool used = false;
+  std::uint32_t service = 0;  ///< index
+};
+
+/// A named counter for the agent.
+struct ServiceCounter {
+  enum class Kind : std::uint8_t { forward, replies, flows };
+  Kind kind = Kind::forward;
+  std::string service;
+  std::string backend;  ///< empty: of the whole service
+  Slot slot = kNoSlot;
+};
+
+class ServiceTable {
+ public:
+  /// The service at exactly this address, port and protocol; nullptr if there is none.
+  [[nodiscard]] const Service* find(const IpAddress& address, std::uint16_t port,
+                                    std::uint8_t protocol) const;
+  /// Any service has this address.
+  [[nodiscard]] bool serves(const IpAddress& address) const {
+    return !services_.empty() && find(address, 0, 0) != nullptr;
+  }
+  /// The backend that flows know by this id; nullptr if this configuration has it no more.
+  [[nodiscard]] const Backend* backend_by_id(std::uint32_t id) const {
+    const std::uint32_t found = id < by_id_.size() ? by_id_[id] : 0;
+    return found == 0 ? nullptr : &backends_[found - 1];
+  }
+  /// The backend that Maglev chooses for a client's packet; nullptr: none of its family accepts.
+  [[nodiscard]] const Backend* choose(const Service& service, const FlowKey& key,
+                                      unsigned attempt = 0) const;
+
+  [[nodiscard]] std::span<const Service> services() const { return services_; }
+  [[nodiscard]] std::span<const Backend> backends() const { return backends_; }
+  [[nodiscard]] std::uint32_t index_of(const Service& s) const {
+    return static_cast<std::uint32_t>(&s - services_.data());
+  }
+  [[nodiscard]] std::uint32_t index_of(const Backend& b) const {
+    return static_cast<std::uint32_t>(&b - backends_.data());
+  }
+  [[nodiscard]] const std::string& service_name(std::uint32_t index) const {
+    return service_names_[index];
+  }
+  [[nodiscard]] const std::string& backend_name(std::uint32_t index) const {
+    return backend_names_[index];
+  }
+  /// Every counter of every service and backend.
+  [[nodiscard]] std::vector<ServiceCounter> counters() const;
+
+ private:
+  friend class Compiler;
+
+  std::vector<Service> services_;
+  std::vector<Backend> backends_;
+  std::vector<std::uint32_t> by_id_;  ///< 1 + index of the backend, 0 none
+  std::vector<Listener> listeners_;   ///< open addressing; a power of two, at most half full
+  std::vector<std::string> service_names_;
+  std::vector<std::string> backend_names_;
+  HashSeed choice_seed_;
+};
+
+}  // namespace sluice::balancer
