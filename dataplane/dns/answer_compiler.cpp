@@ -1,6 +1,7 @@
 #include "dataplane/dns/answer_compiler.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "dataplane/dns/zone/ldns_rdata.hpp"
 #include "dataplane/dns/zone/name.hpp"
@@ -93,19 +94,38 @@ class NodeCompiler {
     result_.by_type = {{type::kCname, own}, {type::kAny, own}, {type::kRrsig, 0}, {type::kNsec, 0}};
     AnswerWriter w = writer();
     const Match end = follow(w, cname);
+    const Match cut = end.zone == nullptr ? Match{} : catalog_.find_cut(target_);
+    if (cut.node != nullptr) add_ds_behind_alias(cname, cut);
     if (end.kind == Match::Kind::exact || end.kind == Match::Kind::wildcard) {
       for (const RecordSet& set : end.node->sets) {
-        if (set.type == type::kCname) continue;
-        AnswerWriter with_set = writer();
-        follow(with_set, cname);
-        require(with_set.add(Section::answer, target_, false, set));
-        with_set.end_required();
-        add_addresses(with_set, *end.zone, set);
-        result_.by_type.emplace_back(set.type, keep(with_set));
+        if (cut.node == nullptr || set.type != type::kDs) add_set_behind_alias(cname, end, set);
       }
     }
     finish_alias(w, end);
     result_.otherwise = keep(w);
+  }
+
+  void add_set_behind_alias(const RecordSet& cname, const Match& end, const RecordSet& set) {
+    if (set.type == type::kCname) return;  // a loop
+    AnswerWriter w = writer();
+    follow(w, cname);
+    require(w.add(Section::answer, target_, false, set));
+    w.end_required();
+    add_addresses(w, *end.zone, set);
+    result_.by_type.emplace_back(set.type, keep(w));
+  }
+
+  /// An alias of a delegated name: its DS is known here, whoever serves the rest.
+  void add_ds_behind_alias(const RecordSet& cname, const Match& cut) {
+    AnswerWriter w = writer();
+    follow(w, cname);
+    if (const RecordSet* ds = cut.node->find(type::kDs)) {
+      require(w.add(Section::answer, target_, false, *ds));
+    } else {
+      require(add_soa(w, *cut.zone));
+    }
+    w.end_required();
+    result_.by_type.emplace_back(type::kDs, keep(w));
   }
 
   /// Writes the chain that begins with `cname` and leaves its last name in target_. The end is
@@ -149,37 +169,37 @@ class NodeCompiler {
   void refer(AnswerWriter& w, const Zone& zone, const ZoneNode& cut) {
     const RecordSet& ns = *cut.find(type::kNs);
     require(w.add(Section::authority, cut.name, false, ns));
-    for_each_address(zone, ns, [&](const ZoneNode& target, const RecordSet& set) {
-      if (is_at_or_below(target.name, cut.name)) {
-        require(w.add(Section::additional, target.name, false, set));
+    for_each_address(zone, ns, [&](const std::string& target, const RecordSet& addresses) {
+      if (is_at_or_below(target, cut.name)) {
+        require(w.add(Section::additional, target, false, addresses));
       }
     });
     w.end_required();
-    for_each_address(zone, ns, [&](const ZoneNode& target, const RecordSet& set) {
-      if (is_at_or_below(target.name, cut.name)) return;
-      static_cast<void>(w.add(Section::additional, target.name, false, set));
+    for_each_address(zone, ns, [&](const std::string& target, const RecordSet& addresses) {
+      if (is_at_or_below(target, cut.name)) return;
+      static_cast<void>(w.add(Section::additional, target, false, addresses));
     });
   }
 
   void add_addresses(AnswerWriter& w, const Zone& zone, const RecordSet& set) {
-    for_each_address(zone, set, [&](const ZoneNode& target, const RecordSet& addresses) {
-      static_cast<void>(w.add(Section::additional, target.name, false, addresses));
+    for_each_address(zone, set, [&](const std::string& target, const RecordSet& addresses) {
+      static_cast<void>(w.add(Section::additional, target, false, addresses));
     });
   }
 
-  /// Calls f(node, set) for the A and AAAA sets in the zone of the names that `set` points to, each
-  /// name once.
+  /// Calls f(name, addresses) for the A and AAAA sets in the zone of the names that `set` points
+  /// to, each name once.
   template <class F>
   void for_each_address(const Zone& zone, const RecordSet& set, F&& f) {
-    std::vector<const ZoneNode*> seen;
+    std::unordered_set<std::string> seen;
     for (const std::string& rdata : set.rdata) {
-      const auto target = additional_target(set.type, rdata);
-      if (!target) return;
-      const ZoneNode* node = zone.find(lowered(*target));
-      if (node == nullptr || std::find(seen.begin(), seen.end(), node) != seen.end()) continue;
-      seen.push_back(node);
+      const auto written = additional_target(set.type, rdata);
+      if (!written) return;
+      const std::string target = lowered(*written);
+      const ZoneNode* node = find_target(zone, target);
+      if (node == nullptr || !seen.insert(target).second) continue;
       for (const std::uint16_t address : {type::kA, type::kAaaa}) {
-        if (const RecordSet* found = node->find(address)) f(*node, *found);
+        if (const RecordSet* found = node->find(address)) f(target, *found);
       }
     }
   }

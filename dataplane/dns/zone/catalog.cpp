@@ -30,6 +30,21 @@ Match Catalog::find(std::string_view name) const {
   return {Match::Kind::absent, zone, &encloser};
 }
 
+Match Catalog::find_cut(std::string_view name) const {
+  const Zone* zone = name.size() > 1 ? zone_of(parent_of(name)) : nullptr;
+  if (zone == nullptr) return {};
+  const ZoneNode& encloser = zone->closest_encloser(name);
+  if (!encloser.cut || encloser.name != name) return {};
+  return {Match::Kind::delegation, zone, &encloser};
+}
+
+const ZoneNode* find_target(const Zone& zone, std::string_view target) {
+  if (const ZoneNode* node = zone.find(target)) return node;
+  if (!is_at_or_below(target, zone.origin())) return nullptr;
+  const ZoneNode& encloser = zone.closest_encloser(target);
+  return encloser.cut ? nullptr : wildcard_below(zone, encloser);
+}
+
 const ZoneNode* wildcard_below(const Zone& zone, const ZoneNode& node) {
   if (node.name.size() + 2 > kNameMax) return nullptr;
   return zone.find(std::string("\1*", 2) + node.name);

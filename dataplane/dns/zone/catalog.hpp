@@ -34,11 +34,18 @@ class Catalog {
   [[nodiscard]] const Zone* zone_of(std::string_view name) const;
   /// For a lowered name and any type but DS.
   [[nodiscard]] Match find(std::string_view name) const;
+  /// The cut at a lowered name, which DS is asked from (RFC 4035 section 3.1.4.1); zone and node
+  /// are nullptr if no zone served here delegates that very name.
+  [[nodiscard]] Match find_cut(std::string_view name) const;
 
  private:
   std::vector<std::unique_ptr<Zone>> zones_;
   std::unordered_map<std::string_view, const Zone*> by_origin_;
 };
+
+/// The node whose addresses help a client that was told `target` (lowered): the name itself, glue
+/// included, or the wildcard that stands for it. nullptr if the zone knows none.
+[[nodiscard]] const ZoneNode* find_target(const Zone& zone, std::string_view target);
 
 /// The wildcard directly below a node, or nullptr.
 [[nodiscard]] const ZoneNode* wildcard_below(const Zone& zone, const ZoneNode& node);
