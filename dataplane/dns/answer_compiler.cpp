@@ -94,11 +94,12 @@ class NodeCompiler {
     result_.by_type = {{type::kCname, own}, {type::kAny, own}, {type::kRrsig, 0}, {type::kNsec, 0}};
     AnswerWriter w = writer();
     const Match end = follow(w, cname);
-    const Match cut = end.zone == nullptr ? Match{} : catalog_.find_cut(target_);
-    if (cut.node != nullptr) add_ds_behind_alias(cname, cut);
+    const Match ds = end.zone == nullptr ? Match{} : catalog_.find_ds(target_);
+    const bool ds_apart = ds.zone != end.zone || ds.kind == Match::Kind::delegation;
+    if (ds_apart) add_ds_behind_alias(cname, ds);
     if (end.kind == Match::Kind::exact || end.kind == Match::Kind::wildcard) {
       for (const RecordSet& set : end.node->sets) {
-        if (cut.node == nullptr || set.type != type::kDs) add_set_behind_alias(cname, end, set);
+        if (!ds_apart || set.type != type::kDs) add_set_behind_alias(cname, end, set);
       }
     }
     finish_alias(w, end);
@@ -115,16 +116,19 @@ class NodeCompiler {
     result_.by_type.emplace_back(set.type, keep(w));
   }
 
-  /// An alias of a delegated name: its DS is known here, whoever serves the rest.
-  void add_ds_behind_alias(const RecordSet& cname, const Match& cut) {
+  /// The DS of a name that is delegated: known above the cut, whoever serves what is below it.
+  void add_ds_behind_alias(const RecordSet& cname, const Match& match) {
     AnswerWriter w = writer();
     follow(w, cname);
-    if (const RecordSet* ds = cut.node->find(type::kDs)) {
+    const bool at_cut = match.kind == Match::Kind::delegation && match.node->name == target_;
+    const bool found = at_cut || match.kind == Match::Kind::exact;
+    const RecordSet* ds = found ? match.node->find(type::kDs) : nullptr;
+    if (ds != nullptr) {
       require(w.add(Section::answer, target_, false, *ds));
+      w.end_required();
     } else {
-      require(add_soa(w, *cut.zone));
+      finish_alias(w, at_cut ? Match{Match::Kind::exact, match.zone, match.node} : match);
     }
-    w.end_required();
     result_.by_type.emplace_back(type::kDs, keep(w));
   }
 

@@ -112,8 +112,9 @@ Query read_query(std::span<const std::uint8_t> message) {
   query.has_question = true;
   query.type = type;
   if (version != 0) return error(query, rcode::kBadVers);
-  // Transfers need what is not offered here; other classes are other name spaces.
-  if (klass != kClassIn || type == type::kAxfr || type == type::kIxfr) {
+  // Transfers are not offered; other classes are other name spaces.
+  if (type == type::kAxfr) return error(query, rcode::kNotImp);
+  if (type == type::kIxfr || (klass != kClassIn && klass != kClassAny)) {
     return error(query, rcode::kRefused);
   }
   query.fate = QueryFate::look_up;

@@ -64,21 +64,24 @@ void count_error(const ZoneSet& zones, std::uint16_t rcode, CounterBlock* slots,
 
 Choice choose(const ZoneSet& zones, const Query& query, ZoneSet::Found found) {
   const std::uint8_t* node = found.node;
+  bool exact = found.exact;
   Node head = ZoneSet::load_node(node);
   if (head.kind == NodeKind::outside) return {};
-  if (!found.exact && head.kind == NodeKind::name) {
+  if (exact && query.type == type::kDs && head.parent_side != 0) {
+    node = zones.node_at(head.parent_side);
+    head = ZoneSet::load_node(node);
+    exact = head.name_size == query.name_size;
+  }
+  if (!exact && head.kind == NodeKind::name) {
     if (head.link == 0) {  // the name does not exist
       const ServedZone& zone = zones.zone(head.zone);
       return {zone.negative, rcode::kNxDomain, zone.origin_size, head.zone};
     }
     node = zones.node_at(head.link);
     head = ZoneSet::load_node(node);
-  } else if (found.exact && query.type == type::kDs && head.parent_side != 0) {
-    node = zones.node_at(head.parent_side);
-    head = ZoneSet::load_node(node);
   }
   // Below a cut DS is referred like any other type.
-  const std::uint32_t offset = head.kind == NodeKind::cut && !found.exact
+  const std::uint32_t offset = head.kind == NodeKind::cut && !exact
                                    ? head.otherwise
                                    : ZoneSet::answer_for(node, head, query.type);
   if (offset == 0) {

@@ -30,7 +30,7 @@ enum class NodeKind : std::uint8_t {
 struct Node {
   std::uint32_t zone;         ///< index
   std::uint32_t link;         ///< node, see NodeKind
-  std::uint32_t parent_side;  ///< at an apex: the cut in the zone above, which DS is asked from
+  std::uint32_t parent_side;  ///< at an apex: the name or its closest encloser in the zone above
   std::uint32_t otherwise;    ///< answer for the types that are not listed
   std::uint16_t types;        ///< listed
   std::uint8_t name_size;

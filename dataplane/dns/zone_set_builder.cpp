@@ -66,11 +66,10 @@ void ZoneSetBuilder::add_zone(const Zone& zone, std::uint32_t index) {
 }
 
 void ZoneSetBuilder::add_node(const Zone& zone, std::uint32_t index, const ZoneNode& node) {
-  // What a zone says at or below the origin of a deeper one that is served too is not asked for,
-  // except its side of the cut.
+  // What a zone says at or below the origin of a deeper one that is served too is asked for DS at
+  // that origin only.
   const bool hidden = catalog_.zone_of(node.name) != &zone;
-  const bool parent_side = hidden && node.cut && catalog_.zone_of(parent_of(node.name)) == &zone &&
-                           catalog_.zone_of(node.name)->origin() == node.name;
+  const bool parent_side = hidden && catalog_.find_ds(node.name).zone == &zone;
   if (hidden && !parent_side) return;
   auto answers = answers_of(catalog_, zone, node);
   if (!answers) {
@@ -112,8 +111,16 @@ void ZoneSetBuilder::link_wildcards() {
   }
 }
 
+/// From each origin to its name in the zone above or, if it is not there, its closest encloser.
 void ZoneSetBuilder::link_parent_sides() {
-  for (const auto& [name, cut] : parent_sides_) link(nodes_.at(name), &Node::parent_side, cut);
+  for (const auto& zone : catalog_.zones()) {
+    const std::string& origin = zone->origin();
+    const Zone* above = catalog_.find_ds(origin).zone;
+    if (above == zone.get()) continue;
+    const std::string& encloser = above->closest_encloser(origin).name;
+    const bool itself = encloser == origin;
+    link(nodes_.at(origin), &Node::parent_side, (itself ? parent_sides_ : nodes_).at(encloser));
+  }
 }
 
 void ZoneSetBuilder::fill_table() {

@@ -41,7 +41,7 @@ class ZoneSetBuilder {
   std::shared_ptr<ZoneSet> set_;
   std::vector<Error> errors_;
   std::unordered_map<std::string_view, std::uint32_t> nodes_;         ///< by name
-  std::unordered_map<std::string_view, std::uint32_t> parent_sides_;  ///< cuts by the zone below
+  std::unordered_map<std::string_view, std::uint32_t> parent_sides_;  ///< by origin below
   std::vector<std::size_t> negatives_;                                ///< arena offsets by zone
   std::deque<std::string> ancestors_;  ///< names of gaps and of nodes outside
   bool full_ = false;

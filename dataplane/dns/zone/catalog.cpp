@@ -4,6 +4,21 @@
 
 namespace sluice::dns {
 
+namespace {
+
+Match find_in(const Zone* zone, std::string_view name) {
+  if (zone == nullptr) return {};
+  const ZoneNode& encloser = zone->closest_encloser(name);
+  if (encloser.cut) return {Match::Kind::delegation, zone, &encloser};
+  if (encloser.name == name) return {Match::Kind::exact, zone, &encloser};
+  if (const ZoneNode* wildcard = wildcard_below(*zone, encloser)) {
+    return {Match::Kind::wildcard, zone, wildcard};
+  }
+  return {Match::Kind::absent, zone, &encloser};
+}
+
+}  // namespace
+
 bool Catalog::add(std::unique_ptr<Zone> zone) {
   if (!by_origin_.emplace(zone->origin(), zone.get()).second) return false;
   zones_.push_back(std::move(zone));
@@ -19,23 +34,15 @@ const Zone* Catalog::zone_of(std::string_view name) const {
 }
 
 Match Catalog::find(std::string_view name) const {
-  const Zone* zone = zone_of(name);
-  if (zone == nullptr) return {};
-  const ZoneNode& encloser = zone->closest_encloser(name);
-  if (encloser.cut) return {Match::Kind::delegation, zone, &encloser};
-  if (encloser.name == name) return {Match::Kind::exact, zone, &encloser};
-  if (const ZoneNode* wildcard = wildcard_below(*zone, encloser)) {
-    return {Match::Kind::wildcard, zone, wildcard};
-  }
-  return {Match::Kind::absent, zone, &encloser};
+  return find_in(zone_of(name), name);
 }
 
-Match Catalog::find_cut(std::string_view name) const {
-  const Zone* zone = name.size() > 1 ? zone_of(parent_of(name)) : nullptr;
-  if (zone == nullptr) return {};
-  const ZoneNode& encloser = zone->closest_encloser(name);
-  if (!encloser.cut || encloser.name != name) return {};
-  return {Match::Kind::delegation, zone, &encloser};
+Match Catalog::find_ds(std::string_view name) const {
+  const Zone* zone = zone_of(name);
+  if (zone != nullptr && zone->origin() == name && name.size() > 1) {
+    if (const Zone* above = zone_of(parent_of(name))) zone = above;
+  }
+  return find_in(zone, name);
 }
 
 const ZoneNode* find_target(const Zone& zone, std::string_view target) {

@@ -34,9 +34,8 @@ class Catalog {
   [[nodiscard]] const Zone* zone_of(std::string_view name) const;
   /// For a lowered name and any type but DS.
   [[nodiscard]] Match find(std::string_view name) const;
-  /// The cut at a lowered name, which DS is asked from (RFC 4035 section 3.1.4.1); zone and node
-  /// are nullptr if no zone served here delegates that very name.
-  [[nodiscard]] Match find_cut(std::string_view name) const;
+  /// The same for DS, which at the origin of a zone is the zone's above (RFC 4035 section 3.1.4.1).
+  [[nodiscard]] Match find_ds(std::string_view name) const;
 
  private:
   std::vector<std::unique_ptr<Zone>> zones_;

@@ -18,6 +18,6 @@ inline constexpr std::uint16_t kNoError = 0, kFormErr = 1, kServFail = 2, kNxDom
                                kNotImp = 4, kRefused = 5, kBadVers = 16;
 }
 
-inline constexpr std::uint16_t kClassIn = 1;
+inline constexpr std::uint16_t kClassIn = 1, kClassAny = 255;
 
 }  // namespace sluice::dns
