@@ -8,7 +8,7 @@
 namespace sluice::balancer {
 namespace {
 
-/// Records looked at for one that may make room, when all are taken.
+/// Records looked at for those past their time, when all are taken.
 constexpr unsigned kReclaimScan = 32;
 /// Redirects that wait to be taken: more than one burst can post.
 constexpr std::size_t kOutboxMax = 512;
@@ -44,6 +44,7 @@ FlowTable::FlowTable(const FlowTableOptions& options)
       buckets_(std::size_t{bucket_mask_} + 1),
       flows_(options.flows_max),
       redirects_(options.workers > 1 ? options.flows_max : 0),
+      neighbours_(options.flows_max),
       posted_(options.workers > 1 ? options.flows_max : 0),
       slots_(options.slots) {
   for (std::size_t i = flows_.size(); i-- > 0;)
@@ -118,11 +119,10 @@ void FlowTable::forget(std::uint32_t reference) {
     remove(index_of(reference));
 }
 
-/// Frees a place by what is past its time or, with `evict`, by an evictable flow. -1: there is
-/// none.
-int FlowTable::make_place(Bucket& bucket, Ticks now, bool evict) {
+/// Frees a place by what is past its time or, with `evict`, by an evictable flow.
+bool FlowTable::make_place(const Bucket& bucket, Ticks now, bool evict) {
   for (unsigned i = 0; i < kPlaces; ++i) {
-    if (bucket.tags[i] == 0) return static_cast<int>(i);
+    if (bucket.tags[i] == 0) continue;
     const std::uint32_t reference = bucket.references[i];
     const bool is_flow = side_of(reference) != Side::redirect;
     if (expired(reference, now)) {
@@ -133,11 +133,13 @@ int FlowTable::make_place(Bucket& bucket, Ticks now, bool evict) {
       continue;
     }
     forget(reference);
-    return static_cast<int>(i);
+    return true;
   }
-  return -1;
+  return false;
 }
 
+/// In its first bucket, else in its second; else where something past its time stood, or something
+/// that has a free place in its own other bucket, or an evictable flow.
 bool FlowTable::place(std::uint64_t hash, std::uint32_t reference, Ticks now) {
   const std::uint16_t tag = tag_of(hash);
   Bucket& home = buckets_[home_of(hash)];
@@ -152,11 +154,47 @@ bool FlowTable::place(std::uint64_t hash, std::uint32_t reference, Ticks now) {
     return true;
   };
   if (put(home)) return true;
-  if (make_place(home, now, false) >= 0) return put(home);
+  if (make_place(home, now, false)) return put(home);
   if (put(other)) return true;
-  if (make_place(other, now, false) >= 0) return put(other);
-  if (make_place(home, now, true) >= 0) return put(home);
-  return make_place(other, now, true) >= 0 && put(other);
+  if (make_place(other, now, false)) return put(other);
+  if (move_one(home_of(hash))) return put(home);
+  if (move_one(other_of(home_of(hash), tag))) return put(other);
+  if (make_place(home, now, true)) return put(home);
+  return make_place(other, now, true) && put(other);
+}
+
+std::uint64_t FlowTable::hash_of_reference(std::uint32_t reference) const {
+  const std::uint32_t index = index_of(reference);
+  switch (side_of(reference)) {
+    case Side::forward:
+      return hash_of(flows_[index].forward_key(), seed_);
+    case Side::reply:
+      return hash_of(flows_[index].reply_key(), seed_);
+    default:
+      return hash_of(redirects_[index].key, seed_);
+  }
+}
+
+/// Frees a place of a full bucket by moving one of its references to that one's other bucket.
+bool FlowTable::move_one(std::uint32_t bucket) {
+  Bucket& from = buckets_[bucket];
+  for (unsigned i = 0; i < kPlaces; ++i) {
+    const std::uint32_t target = other_of(bucket, from.tags[i]);
+    const unsigned free = places_with(buckets_[target].tags, 0);
+    if (free == 0) continue;
+    const bool leaves_home = home_of(hash_of_reference(from.references[i])) == bucket;
+    const int at = std::countr_zero(free);
+    buckets_[target].tags[at] = from.tags[i];
+    buckets_[target].references[at] = from.references[i];
+    from.tags[i] = 0;
+    from.references[i] = 0;
+    if (leaves_home)
+      ++from.spilled;
+    else
+      --buckets_[target].spilled;
+    return true;
+  }
+  return false;
 }
 
 void FlowTable::displace(std::uint64_t hash, std::uint32_t reference) {
@@ -177,25 +215,40 @@ void FlowTable::displace(std::uint64_t hash, std::uint32_t reference) {
 
 /// Sees to it that a flow record is free.
 bool FlowTable::take_record(Ticks now) {
+  if (free_flows_.empty()) age(now, kReclaimScan);
   if (!free_flows_.empty()) return true;
-  const Flow* victim = nullptr;
-  for (unsigned n = std::min(kReclaimScan, capacity()); n != 0; --n) {
-    const Flow& flow = flows_[reclaim_hand_];
-    reclaim_hand_ = reclaim_hand_ + 1 == capacity() ? 0 : reclaim_hand_ + 1;
-    const bool sooner = victim == nullptr || reached(victim->expires, flow.expires);
-    if (sooner && (reached(now, flow.expires) || evictable(flow.state))) victim = &flow;
-  }
-  if (victim == nullptr) return false;
-  (reached(now, victim->expires) ? stats_.expired : stats_.evicted).add(1);
-  remove(static_cast<std::uint32_t>(victim - &flows_[0]));
+  if (oldest_ == kNobody) return false;
+  stats_.evicted.add(1);
+  remove(oldest_);
   return true;
 }
 
+/// Appends to the list of evictable flows.
+void FlowTable::enlist(std::uint32_t index) {
+  neighbours_[index] = {newest_, kNobody};
+  (newest_ == kNobody ? oldest_ : neighbours_[newest_].newer) = index;
+  newest_ = index;
+}
+
+void FlowTable::delist(std::uint32_t index) {
+  const auto [older, newer] = neighbours_[index];
+  (older == kNobody ? oldest_ : neighbours_[older].newer) = newer;
+  (newer == kNobody ? newest_ : neighbours_[newer].older) = older;
+}
+
+void FlowTable::set_state(std::uint32_t index, FlowState state) {
+  FlowState& current = flows_[index].state;
+  if (evictable(current) && !evictable(state)) delist(index);
+  if (!evictable(current) && evictable(state)) enlist(index);
+  current = state;
+}
+
 /// Two services may share a backend's address and port, and a client may use one port for both:
-/// their replies look the same. A redirect is no obstacle: the flow has moved here.
+/// their replies look the same. A redirect is no obstacle and goes: the flow has moved here.
 bool FlowTable::reply_key_free(const Flow& flow, Ticks now) {
   const FlowKey key = flow.reply_key();
   const Hit hit = find(key, hash_of(key, seed_), now);
+  if (hit.side == Side::redirect) remove_redirect(hit.index);
   if (hit.side != Side::reply) return true;
   if (!over(flows_[hit.index].state)) return false;
   stats_.evicted.add(1);
@@ -215,12 +268,13 @@ FlowTable::InsertResult FlowTable::insert(const Flow& flow, Ticks now) {
   const std::uint32_t index = free_flows_.back();
   free_flows_.pop_back();
   Flow& record = flows_[index];
+  record = flow;
   // Not evictable until it is whole: placing its second key must not remove its first.
   record.state = FlowState::unused;
-  record.expires = flow.expires;
   const std::uint64_t forward_hash = hash_of(flow.forward_key(), seed_);
   const std::uint32_t forward = reference_of(Side::forward, index);
   if (!place(forward_hash, forward, now)) {
+    record = Flow{};
     free_flows_.push_back(index);
     stats_.refused.add(1);
     return {};
@@ -228,11 +282,12 @@ FlowTable::InsertResult FlowTable::insert(const Flow& flow, Ticks now) {
   if (!flow.direct &&
       !place(hash_of(flow.reply_key(), seed_), reference_of(Side::reply, index), now)) {
     displace(forward_hash, forward);
+    record = Flow{};
     free_flows_.push_back(index);
     stats_.refused.add(1);
     return {};
   }
-  record = flow;
+  set_state(index, flow.state);
   stats_.live.set(++live_);
   stats_.inserted.add(1);
   if (shared_ && !flow.direct) post_redirect(index, flow.expires - now, now);
@@ -244,7 +299,7 @@ void FlowTable::touch(std::uint32_t index, FlowState state, const Lifetimes& lif
   const Ticks lifetime = lifetimes[static_cast<unsigned>(state)];
   const bool changed = flow.state != state;
   if (changed || now + lifetime - flow.expires > kTouchGrain) {
-    flow.state = state;
+    set_state(index, state);
     flow.expires = now + lifetime;
   }
   if (shared_ && !flow.direct && (changed || reached(now, posted_[index])))
@@ -253,7 +308,7 @@ void FlowTable::touch(std::uint32_t index, FlowState state, const Lifetimes& lif
 
 void FlowTable::close(std::uint32_t index, Ticks lifetime, Ticks now) {
   Flow& flow = flows_[index];
-  flow.state = FlowState::closed;
+  set_state(index, FlowState::closed);
   if (!reached(now + lifetime, flow.expires)) flow.expires = now + lifetime;
 }
 
@@ -262,6 +317,7 @@ void FlowTable::remove(std::uint32_t index) {
   displace(hash_of(flow.forward_key(), seed_), reference_of(Side::forward, index));
   if (!flow.direct) displace(hash_of(flow.reply_key(), seed_), reference_of(Side::reply, index));
   if (slots_ != nullptr) slots_->add(flow.backend_id, 1, 0);
+  set_state(index, FlowState::unused);
   flow = Flow{};
   free_flows_.push_back(index);
   stats_.live.set(--live_);

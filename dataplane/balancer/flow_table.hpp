@@ -25,10 +25,10 @@ struct alignas(64) Flow {
   std::uint16_t service_port = 0;
   std::uint16_t backend_port = 0;
   std::uint8_t protocol = 0;
-  FlowState state : 7 = FlowState::unused;
-  bool direct : 1 = false;       ///< direct return: no translation, no reply key
-  Ticks expires = 0;             ///< deadline, moved by every packet
-  std::uint32_t backend_id = 0;  ///< Backend::id: stable across snapshots
+  FlowState state = FlowState::unused;
+  Ticks expires = 0;                  ///< deadline, moved by every packet
+  std::uint32_t backend_id : 31 = 0;  ///< Backend::id: stable across snapshots
+  std::uint32_t direct : 1 = 0;       ///< direct return: no translation, no reply key
 
   /// Key of the client's packets, as they arrive.
   [[nodiscard]] FlowKey forward_key() const {
@@ -52,7 +52,7 @@ struct FlowTableOptions {
   std::uint32_t flows_max = 262'144;  ///< reserved at start; 1..2^26
   std::uint16_t worker = 0;           ///< index of the owner
   std::uint16_t workers = 1;          ///< of the process; with 1 there are no redirects
-  HashSeed seed;                      ///< Context::seed: Packet::hash finds its bucket
+  HashSeed seed{};                    ///< Context::seed: Packet::hash finds its bucket
   CounterBlock* slots = nullptr;      ///< of the owner; where the end of a flow is counted
 };
 
@@ -101,8 +101,8 @@ class FlowTable {
   [[nodiscard]] bool empty() const { return live_ == 0 && redirects_live_ == 0; }
 
   /// Stores a flow whose forward key is not in the table; `flow.expires` is set. Room is made by
-  /// flows past their time, then by evictable ones, never by established ones. Collision: the reply
-  /// key belongs to a flow that is not over.
+  /// flows past their time, then by the oldest evictable one, never by established ones. Collision:
+  /// the reply key belongs to a flow that is not over.
   [[nodiscard]] InsertResult insert(const Flow& flow, Ticks now);
   /// Moves the flow to `state`, to live `lifetimes[state]` from now on.
   void touch(std::uint32_t index, FlowState state, const Lifetimes& lifetimes, Ticks now);
@@ -153,6 +153,13 @@ class FlowTable {
   [[nodiscard]] static constexpr std::uint32_t index_of(std::uint32_t reference) {
     return reference & ((1U << kIndexBits) - 1);
   }
+  /// Evictable flows form a list, so that the one longest on it makes room in no time.
+  static constexpr std::uint32_t kNobody = ~std::uint32_t{0};
+  struct Neighbours {
+    std::uint32_t older = kNobody;
+    std::uint32_t newer = kNobody;
+  };
+
   [[nodiscard]] std::uint32_t home_of(std::uint64_t hash) const {
     return static_cast<std::uint32_t>(hash) & bucket_mask_;
   }
@@ -163,12 +170,17 @@ class FlowTable {
   [[nodiscard]] Hit search(const Bucket& bucket, std::uint16_t tag, const FlowKey& key,
                            Ticks now) const;
   [[nodiscard]] bool place(std::uint64_t hash, std::uint32_t reference, Ticks now);
-  [[nodiscard]] int make_place(Bucket& bucket, Ticks now, bool evict);
+  [[nodiscard]] bool make_place(const Bucket& bucket, Ticks now, bool evict);
+  [[nodiscard]] bool move_one(std::uint32_t bucket);
+  [[nodiscard]] std::uint64_t hash_of_reference(std::uint32_t reference) const;
   void displace(std::uint64_t hash, std::uint32_t reference);
   [[nodiscard]] bool expired(std::uint32_t reference, Ticks now) const;
   void forget(std::uint32_t reference);
   [[nodiscard]] bool take_record(Ticks now);
   [[nodiscard]] bool reply_key_free(const Flow& flow, Ticks now);
+  void enlist(std::uint32_t index);
+  void delist(std::uint32_t index);
+  void set_state(std::uint32_t index, FlowState state);
   void post_redirect(std::uint32_t index, Ticks lifetime, Ticks now);
   [[nodiscard]] bool take_redirect_record(Ticks now);
   void remove_redirect(std::uint32_t index);
@@ -184,9 +196,11 @@ class FlowTable {
   LineArray<RedirectRecord> redirects_;
   std::vector<std::uint32_t> free_flows_;
   std::vector<std::uint32_t> free_redirects_;
+  std::vector<Neighbours> neighbours_;  ///< of flows that are evictable
+  std::uint32_t oldest_ = kNobody;
+  std::uint32_t newest_ = kNobody;
   std::vector<Ticks> posted_;  ///< when a flow's redirect was last posted
   std::vector<Redirect> outbox_;
-  std::uint32_t reclaim_hand_ = 0;
   std::uint32_t age_hand_ = 0;
   std::uint32_t redirect_hand_ = 0;
   CounterBlock* slots_;

@@ -42,7 +42,7 @@ struct ServiceSource {
 struct Source {
   std::vector<ServiceSource> services;
   std::uint32_t flows_max = 262'144;  ///< per worker; reserved at start
-  HashSeed choice_seed;               ///< equal on all balancers that share service addresses
+  HashSeed choice_seed{};             ///< equal on all balancers that share service addresses
 };
 
 }  // namespace sluice::balancer

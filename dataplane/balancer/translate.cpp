@@ -24,9 +24,9 @@ Flow flow_to(const Packet& p, const Service& service, const Backend& backend, Ti
   flow.backend_port = backend.port;
   flow.protocol = p.key.protocol;
   flow.state = first_state(p.key.protocol, p.tcp_flags);
-  flow.direct = service.mode == Mode::direct_return;
+  flow.direct = service.mode == Mode::direct_return ? 1 : 0;
   flow.expires = now + service.lifetimes[static_cast<unsigned>(flow.state)];
-  flow.backend_id = backend.id();
+  flow.backend_id = backend.id() & 0x7fffffffU;
   return flow;
 }
 

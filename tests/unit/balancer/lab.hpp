@@ -1,0 +1,113 @@
+/// Services and stages as the tests of this room use them.
+#pragma once
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "dataplane/balancer/service_table.hpp"
+#include "tests/support/stage_harness.hpp"
+
+namespace sluice::balancer {
+
+inline IpAddress address(std::string_view text) {
+  return *IpAddress::parse(text);
+}
+
+inline BackendSource backend(std::string name, std::vector<std::string> addresses,
+                             std::uint16_t port = 0) {
+  BackendSource source;
+  source.name = std::move(name);
+  for (const std::string& a : addresses) source.addresses.push_back(address(a));
+  source.port = port;
+  return source;
+}
+
+/// The lab's services: web (TCP, NAT to 8080), web-dsr (TCP, direct return), echo (UDP, NAT).
+inline Source lab_source() {
+  const auto backends = [](std::uint16_t port) {
+    return std::vector<BackendSource>{backend("be1", {"198.18.1.11", "2001:2:0:1::11"}, port),
+                                      backend("be2", {"198.18.1.12", "2001:2:0:1::12"}, port),
+                                      backend("be3", {"198.18.1.13", "2001:2:0:1::13"}, port)};
+  };
+  Source source;
+  source.flows_max = 1024;
+  ServiceSource web;
+  web.name = "web";
+  web.addresses = {address("198.18.100.80"), address("2001:2:0:100::80")};
+  web.port = 80;
+  web.protocol = ip_protocol::kTcp;
+  web.table_size = 1021;
+  web.backends = backends(8080);
+  ServiceSource direct = web;
+  direct.name = "web-dsr";
+  direct.addresses = {address("198.18.100.81"), address("2001:2:0:100::81")};
+  direct.port = 8080;
+  direct.mode = Mode::direct_return;
+  direct.backends = backends(0);
+  ServiceSource echo = web;
+  echo.name = "echo";
+  echo.addresses = {address("198.18.100.82"), address("2001:2:0:100::82")};
+  echo.port = 7;
+  echo.protocol = ip_protocol::kUdp;
+  echo.backends = backends(0);
+  source.services = {web, direct, echo};
+  return source;
+}
+
+/// One worker's balancer.
+struct Balancer {
+  explicit Balancer(Source initial = lab_source(), std::uint16_t workers = 1,
+                    std::uint16_t worker = 0)
+      : source(std::move(initial)) {
+    apply();
+    FlowTableOptions options;
+    options.flows_max = source.flows_max;
+    options.worker = worker;
+    options.workers = workers;
+    options.seed = harness.context.seed;
+    options.slots = &harness.slots;
+    flows = std::make_unique<FlowTable>(options);
+    harness.context.worker = worker;
+  }
+
+  /// Compiles `source` as it is now.
+  void apply() {
+    auto compiled = compile(source, harness.registry);
+    if (!compiled) throw std::runtime_error(compiled.error().front().text());
+    services = *compiled;
+  }
+
+  /// Both stages over a burst of frames.
+  void run(test::TestBurst& burst, std::uint64_t shared = 0) {
+    restore(harness.context, *services, *flows, burst.burst);
+    translate(harness.context, *services, *flows, burst.burst, ~std::uint64_t{0}, shared);
+  }
+
+  /// One frame through both stages; what became of it is checked by the caller.
+  struct Outcome {
+    Packet packet;
+    test::Bytes bytes;
+  };
+  Outcome send(const test::Bytes& frame, std::uint64_t shared = 0) {
+    test::TestBurst burst(harness, {frame});
+    EXPECT_EQ(DropReason::none, burst[0].reason);
+    run(burst, shared);
+    return {burst[0], burst.bytes(0)};
+  }
+
+  void wait(Nanoseconds time) { harness.context.now += time; }
+  [[nodiscard]] SlotValue counted(std::string_view name) {
+    return harness.slots.read(harness.registry.slot_of(name));
+  }
+  [[nodiscard]] std::string backend_of(const Packet& p) const {
+    return p.backend == 0 ? "" : services->backend_name(p.backend - 1);
+  }
+
+  test::StageHarness harness;
+  Source source;
+  std::shared_ptr<const ServiceTable> services;
+  std::unique_ptr<FlowTable> flows;
+};
+
+}  // namespace sluice::balancer
