@@ -65,6 +65,14 @@ std::string text_value(const Message& message, const FieldDescriptor& field, int
   return index < 0 ? r.GetString(message, &field) : r.GetRepeatedString(message, &field, index);
 }
 
+/// Whether a field of a state is written: what was set, and every choice of an enum, so that a
+/// reader need not know which one is the first.
+bool is_written(const Message& message, const FieldDescriptor& field) {
+  if (is_set(message, field)) return true;
+  if (field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM || field.is_repeated()) return false;
+  return field.enum_type()->FindValueByNumber(0)->name().find("_UNSPECIFIED") == std::string::npos;
+}
+
 bool is_text(const FieldDescriptor& field) {
   return field.cpp_type() == FieldDescriptor::CPPTYPE_STRING ||
          field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM;
@@ -124,7 +132,7 @@ class YamlWriter {
   void fields(const Message& message, std::size_t indent, bool first_inline) {
     for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
       const FieldDescriptor& field = *message.GetDescriptor()->field(i);
-      if (!is_set(message, field)) continue;
+      if (!is_written(message, field)) continue;
       out_ += (first_inline ? std::string() : spaces(indent)) + field.name() + ':';
       first_inline = false;
       if (field.is_repeated()) {
@@ -137,7 +145,7 @@ class YamlWriter {
 
   [[nodiscard]] bool empty(const Message& message) const {
     for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
-      if (is_set(message, *message.GetDescriptor()->field(i))) return false;
+      if (is_written(message, *message.GetDescriptor()->field(i))) return false;
     }
     return true;
   }
@@ -239,7 +247,7 @@ std::string message_to_json(const Message& message, std::size_t indent, Absent a
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message.GetDescriptor()->field(i);
     const bool has_zero = !field.has_presence() && absent == Absent::shown;
-    if (!is_set(message, field) && !has_zero) continue;
+    if (!is_written(message, field) && !has_zero) continue;
     out += (out.empty() ? "\n" : ",\n") + spaces(indent + 2) + json_string(field.name()) + ": ";
     if (!field.is_repeated()) {
       out += value(field, -1, indent + 2);

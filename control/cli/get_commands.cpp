@@ -1,0 +1,237 @@
+// Commands that show documents, with their live numbers beside them.
+#include <iostream>
+#include <map>
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include "control/cli/client.hpp"
+#include "control/cli/commands.hpp"
+#include "control/cli/print.hpp"
+#include "control/model/format.hpp"
+#include "control/model/kinds.hpp"
+#include "control/model/rules.hpp"
+#include "control/model/yaml_out.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+constexpr std::size_t kListedMax = 4;  // values of a list in one cell
+
+std::string upper(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+std::string value_text(const Message& message, const FieldDescriptor& field) {
+  const auto& reflection = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING: {
+      const std::string text = reflection.GetString(message, &field);
+      const auto lines = std::count(text.begin(), text.end(), '\n');
+      return lines > 1 ? std::to_string(lines) + " lines" : text;
+    }
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return reflection.GetBool(message, &field) ? "true" : "";
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return reflection.GetEnum(message, &field)->name();
+    default: {
+      const std::uint32_t value = reflection.GetUInt32(message, &field);
+      if (value != 0 || reflection.HasField(message, &field)) return std::to_string(value);
+      return model::rules_of(field).default_value();
+    }
+  }
+}
+
+/// A list of values, or the names of a list of messages.
+std::string list_text(const Message& message, const FieldDescriptor& field) {
+  const auto& reflection = *message.GetReflection();
+  const auto size = static_cast<std::size_t>(reflection.FieldSize(message, &field));
+  std::string out;
+  for (std::size_t i = 0; i < std::min(size, kListedMax); ++i) {
+    const int index = static_cast<int>(i);
+    std::string text;
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      text = reflection.GetRepeatedString(message, &field, index);
+    } else {
+      const Message& item = reflection.GetRepeatedMessage(message, &field, index);
+      text = value_text(item, *item.GetDescriptor()->field(0));
+    }
+    out += (out.empty() ? "" : ",") + text;
+  }
+  if (size > kListedMax) out += ",+" + std::to_string(size - kListedMax);
+  return out;
+}
+
+/// "telnet-alt=5": what is left of a sample once the document is known.
+std::string sample_text(const v1::Sample& sample, const std::string& name) {
+  std::string label;
+  for (const v1::Label& l : sample.labels()) {
+    if (l.value() == name || l.name() == "node") continue;
+    label += (label.empty() ? "" : "/") + l.value();
+  }
+  constexpr std::string_view kEnding = "_total";
+  std::string what = sample.name();
+  if (what.size() > kEnding.size() && what.substr(what.size() - kEnding.size()) == kEnding) {
+    what.resize(what.size() - kEnding.size());
+  }
+  // "firewall_counter_packets" of counter telnet-alt is what the name alone says.
+  return (label.empty() ? what.substr(what.find('_') + 1) : label) + "=" +
+         number_text(sample.value());
+}
+
+bool is_bytes(const v1::Sample& sample) {
+  return sample.name().find("_bytes") != std::string::npos;
+}
+
+std::string facts_text(const v1::DocumentFacts& facts, const std::string& name) {
+  std::string out;
+  for (const v1::Sample& sample : facts.samples()) {
+    if (is_bytes(sample) || sample.value() == 0) continue;
+    out += (out.empty() ? "" : " ") + sample_text(sample, name);
+  }
+  return out;
+}
+
+/// One table for documents of one kind; columns are the fields that any of them uses.
+std::string table_of(const v1::GetResponse& response, const std::string& kind) {
+  const auto& spec = *model::field_of_kind(kind)->message_type();
+  std::vector<const FieldDescriptor*> fields;
+  for (int i = 0; i < spec.field_count(); ++i) {
+    const FieldDescriptor& field = *spec.field(i);
+    const bool nested =
+        !field.is_repeated() && field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    if (nested || model::rules_of(field).secret()) continue;
+    for (const v1::Document& document : response.documents()) {
+      if (model::kind_of(document) != kind) continue;
+      if (!model::is_set(*model::spec_of(document), field) && field.enum_type() == nullptr)
+        continue;
+      fields.push_back(&field);
+      break;
+    }
+  }
+  std::vector<std::string> headings{"NAME"};
+  for (const FieldDescriptor* field : fields) headings.push_back(upper(field->name()));
+  headings.emplace_back("COUNTERS");
+  Table table(headings);
+  for (int i = 0; i < response.documents_size(); ++i) {
+    const v1::Document& document = response.documents(i);
+    if (model::kind_of(document) != kind) continue;
+    const Message& message = *model::spec_of(document);
+    std::vector<std::string> row{document.name()};
+    for (const FieldDescriptor* field : fields) {
+      row.push_back(field->is_repeated() ? list_text(message, *field)
+                                         : value_text(message, *field));
+    }
+    row.push_back(facts_text(response.facts(i), document.name()));
+    table.add(row);
+  }
+  return table.text();
+}
+
+void print_tables(const v1::GetResponse& response) {
+  bool first = true;
+  for (const std::string& kind : model::kind_names()) {
+    const bool any =
+        std::any_of(response.documents().begin(), response.documents().end(),
+                    [&](const v1::Document& document) { return model::kind_of(document) == kind; });
+    if (!any) continue;
+    if (!first) std::cout << '\n';
+    std::cout << kind << "\n" << table_of(response, kind);
+    first = false;
+  }
+}
+
+v1::DesiredState state_of(const v1::GetResponse& response) {
+  v1::DesiredState state;
+  *state.mutable_documents() = response.documents();
+  return state;
+}
+
+/// Asks for documents; `kind` is one, or empty for all.
+Result<v1::GetResponse> fetch(const Invocation& invocation, const std::string& kind) {
+  const auto client = Client::connect(invocation.target);
+  if (!client) return tl::unexpected(client.error());
+  v1::GetRequest request;
+  request.set_kind(kind);
+  request.set_name(invocation.name);
+  request.set_revision(invocation.revision);
+  auto response = (*client)->get(request);
+  if (response && !invocation.name.empty() && response->documents_size() == 0) {
+    return fail("there is no " + kind + " " + model::quoted(invocation.name), {},
+                "see `sluice get " + kind + "`");
+  }
+  return response;
+}
+
+/// Live tables of the data plane, beside the kinds of documents.
+const std::map<std::string, std::string>& live_tables() {
+  static const std::map<std::string, std::string> kTables{{"flows", "flows"},
+                                                          {"connections", "connections"},
+                                                          {"neighbours", "neighbours"},
+                                                          {"route-table", "routes"}};
+  return kTables;
+}
+
+Exit unknown_kind(const std::string& kind) {
+  std::vector<std::string> words = model::kind_names();
+  for (const auto& [word, table] : live_tables()) words.push_back(word);
+  words.emplace_back("counters");
+  words.emplace_back("all");
+  const std::string near = model::nearest(kind, words);
+  return wrong_usage("there is no kind " + model::quoted(kind) + "; " +
+                     (near.empty() ? "use " + model::one_of(words) : "did you mean " + near + "?"));
+}
+
+}  // namespace
+
+Exit get(const Invocation& invocation) {
+  const std::string kind = model::kind_by_word(invocation.kind);
+  const auto live = live_tables().find(invocation.kind);
+  if (live != live_tables().end()) return show_table(invocation, live->second);
+  if (invocation.kind == "counters") return show_counters(invocation);
+  if (kind.empty() && invocation.kind != "all") return unknown_kind(invocation.kind);
+  const auto response = fetch(invocation, kind);
+  if (!response) return failed(response.error());
+  if (invocation.output == Output::yaml) {
+    std::cout << model::to_yaml(state_of(*response));
+  } else if (invocation.output == Output::json) {
+    std::cout << (invocation.name.empty() ? model::to_json(state_of(*response))
+                                          : model::to_json(response->documents(0)))
+              << '\n';
+  } else if (kind.empty()) {
+    print_tables(*response);
+  } else {
+    std::cout << table_of(*response, kind);
+  }
+  return Exit::done;
+}
+
+Exit describe(const Invocation& invocation) {
+  const std::string kind = model::kind_by_word(invocation.kind);
+  if (kind.empty()) return unknown_kind(invocation.kind);
+  const auto response = fetch(invocation, kind);
+  if (!response) return failed(response.error());
+  const v1::Document& document = response->documents(0);
+  const v1::DocumentFacts& facts = response->facts(0);
+  if (invocation.output == Output::json) {
+    std::cout << "{\n  \"revision\": " << response->revision()
+              << ",\n  \"document\": " << model::to_json(document, 2)
+              << ",\n  \"facts\": " << model::message_to_json(facts, 2, model::Absent::shown)
+              << "\n}\n";
+    return Exit::done;
+  }
+  std::cout << model::to_yaml(document);
+  if (facts.samples_size() == 0) return Exit::done;
+  Table table({"COUNTER", "LABELS", "VALUE"});
+  for (const v1::Sample& sample : facts.samples()) {
+    table.add({sample.name(), labels_text(sample), number_text(sample.value())});
+  }
+  std::cout << '\n' << table.text();
+  return Exit::done;
+}
+
+}  // namespace sluice::cli
