@@ -30,8 +30,8 @@ class Plane {
   /// Begins or ends a trace; its packets come out of `take_results`.
   virtual void trace(const v1::Trace& trace) = 0;
   virtual void stop_trace(std::uint64_t id) = 0;
-  using Result = std::function<void(v1::FromDataplane)>;
-  virtual void take_results(const Result& result) = 0;
+  using Sink = std::function<void(v1::FromDataplane)>;
+  virtual void take_results(const Sink& sink) = 0;
 };
 
 }  // namespace sluice::agent

@@ -242,7 +242,6 @@ void Pipeline::tick(Context& context, const Snapshot& snapshot, bool idle) {
   const unsigned records = idle ? kRecordsIdle : kRecordsBusy;
   neighbours_->tick(context, *snapshot.route);
   flows_->age(balancer::ticks_of(context.now), records);
-  tracker_->age(context.now, records);
 }
 
 std::string_view stage_name(unsigned stage) {

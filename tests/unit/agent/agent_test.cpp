@@ -42,8 +42,8 @@ class FakePlane final : public Plane {
   }
   void trace(const v1::Trace& trace) override { traces.push_back(trace.id()); }
   void stop_trace(std::uint64_t id) override { stopped.push_back(id); }
-  void take_results(const Result& result) override {
-    for (v1::FromDataplane& out : std::exchange(results, {})) result(std::move(out));
+  void take_results(const Sink& sink) override {
+    for (v1::FromDataplane& out : std::exchange(results, {})) sink(std::move(out));
   }
 
   std::vector<std::uint64_t> applied;

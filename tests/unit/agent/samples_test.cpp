@@ -32,7 +32,8 @@ TEST(SlotMetric, TrafficOfANamedThing) {
 }
 
 TEST(SlotMetric, TheTextOfARuleMayHoldSlashes) {
-  const SlotMetric metric = slot_metric("firewall/edge/rule/filter in: ip saddr 10.0.0.0/8 counter");
+  const SlotMetric metric =
+      slot_metric("firewall/edge/rule/filter in: ip saddr 10.0.0.0/8 counter");
   EXPECT_EQ("firewall_rule", metric.name);
   EXPECT_THAT(metric.labels, ElementsAre(Pair("firewall", "edge"),
                                          Pair("rule", "filter in: ip saddr 10.0.0.0/8 counter")));

@@ -1,0 +1,45 @@
+/// A desired state into force: compiled beside the live snapshot, then swapped for it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "control/model/compile.hpp"
+#include "dataplane/packet/snapshot.hpp"
+#include "dataplane/runtime/clock.hpp"
+#include "dataplane/runtime/publisher.hpp"
+#include "sluice/v1/steering.pb.h"
+
+namespace sluice::agent {
+
+/// Used by the control thread.
+class Applier {
+ public:
+  /// What depends on the state but is not the workers': host addresses, early-drop lists. Called
+  /// after the swap with what the live snapshot was compiled from.
+  using Follow = std::function<void(const Sources&)>;
+
+  Applier(Publisher<Snapshot>& publisher, SlotRegistry& slots, model::NodeFacts facts,
+          Follow follow)
+      : publisher_(publisher),
+        slots_(slots),
+        facts_(std::move(facts)),
+        follow_(std::move(follow)) {}
+
+  /// Empty: the snapshot is live. Otherwise everything that is wrong with it, and the one that was
+  /// live still is. `places`, where known, adds files and lines to the problems.
+  [[nodiscard]] std::vector<v1::Problem> apply(const v1::Snapshot& snapshot,
+                                               const model::Places* places = nullptr);
+
+  /// Revision of the live snapshot, 0 before the first.
+  [[nodiscard]] std::uint64_t revision() const;
+
+ private:
+  Publisher<Snapshot>& publisher_;
+  SlotRegistry& slots_;
+  model::NodeFacts facts_;
+  Follow follow_;
+};
+
+}  // namespace sluice::agent

@@ -1,0 +1,145 @@
+#include "dataplane/start/node.hpp"
+
+#include "dataplane/runtime/log.hpp"
+#include "dataplane/start/config.hpp"
+
+namespace sluice::start {
+namespace {
+
+constexpr Nanoseconds kLinkInterval = kSecond;
+
+model::NodeFacts facts_of(const v1::DataplaneConfig& config, const nic::Ports& ports) {
+  model::NodeFacts facts;
+  for (PortId id = 0; id < config.ports_size(); ++id) {
+    facts.ports.push_back({ports.name(id), id, ports.mac(id)});
+  }
+  if (!config.exception().tap().empty()) {
+    facts.host_port = static_cast<PortId>(config.ports_size());
+    facts.host_mac = ports.mac(facts.host_port);
+  }
+  facts.flows_max = config.flows_max();
+  return facts;
+}
+
+}  // namespace
+
+Node::Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports)
+    : config_(config),
+      ports_(std::move(ports)),
+      slots_(config.counters_max()),
+      publisher_(static_cast<std::uint32_t>(config.cores().workers_size())),
+      facts_(facts_of(config, *ports_)),
+      applier_(publisher_, slots_, facts_, [this](const Sources& sources) { follow(sources); }) {}
+
+Result<void> Node::start(const v1::DesiredState& initial, const HashSeed& seed) {
+  model::Problems ignored;  // apply() says what is wrong with the state; its sizes hold anyway
+  const Sources sources = model::compile_sources(initial, facts_, ignored);
+  WorkersOptions options;
+  options.cores.assign(config_.cores().workers().begin(), config_.cores().workers().end());
+  options.idle = idle_limits(config_);
+  options.counters_max = config_.counters_max();
+  options.punts_per_second =
+      std::max<std::uint64_t>(1, config_.exception().rate() / options.cores.size());
+  options.pipeline.seed = seed;
+  options.pipeline.tracking = sources.firewall.tracking;
+  options.pipeline.flows_max = config_.flows_max();
+  workers_ = std::make_unique<Workers>(options, *ports_, publisher_);
+  return workers_->start();
+}
+
+void Node::turn(Nanoseconds now) {
+  publisher_.collect();
+  if (now >= link_at_) {
+    link_at_ = now + kLinkInterval;
+    ports_->poll_link();
+  }
+}
+
+void Node::stop() {
+  if (workers_) workers_->stop();
+}
+
+std::vector<v1::Problem> Node::apply(const v1::Snapshot& snapshot, const model::Places* places) {
+  return applier_.apply(snapshot, places);
+}
+
+void Node::follow(const Sources& sources) {
+  for (const route::PortSource& port : sources.route.ports) {
+    if (port.id == kNoPort) continue;
+    if (auto set = ports_->set_mtu(port.id, port.mtu); !set) log_error(set.error());
+  }
+}
+
+std::vector<v1::PortFact> Node::ports() {
+  std::vector<v1::PortFact> facts;
+  for (PortId id = 0; id < config_.ports_size(); ++id) {
+    v1::PortFact& fact = facts.emplace_back();
+    fact.set_name(ports_->name(id));
+    fact.set_mode(v1::PortMode_Name(config_.ports(id).mode()));
+    fact.set_device(config_.ports(id).device());
+    fact.set_mac(ports_->mac(id).text());
+    fact.set_queues(ports_->queues(id));
+    fact.set_link_up(ports_->link_up(id));
+  }
+  return facts;
+}
+
+void Node::sample(agent::Samples& samples) {
+  workers_->sample(samples, slots_);
+  sample_ports(samples);
+  samples.gauge("snapshots_retired", {}, static_cast<double>(publisher_.retired()));
+  samples.gauge("counter_slots_used", {}, static_cast<double>(slots_.all().size()));
+  samples.total("counter_slots_refused_total", {}, static_cast<double>(slots_.exhausted()));
+}
+
+void Node::sample_ports(agent::Samples& samples) {
+  for (PortId id = 0; id < ports_->count(); ++id) {
+    const std::string& port = ports_->name(id);
+    const nic::PortStatistics statistics = ports_->statistics(id);
+    const auto total = [&](const char* name, std::uint64_t value) {
+      samples.total(name, {{"port", port}}, static_cast<double>(value));
+    };
+    total("port_receive_packets_total", statistics.rx_packets);
+    total("port_receive_bytes_total", statistics.rx_bytes);
+    total("port_receive_missed_total", statistics.rx_missed);
+    total("port_receive_no_buffer_total", statistics.rx_no_buffer);
+    total("port_receive_errors_total", statistics.rx_errors);
+    total("port_receive_oversize_total", statistics.rx_oversize);
+    total("port_transmit_packets_total", statistics.tx_packets);
+    total("port_transmit_bytes_total", statistics.tx_bytes);
+    total("port_transmit_errors_total", statistics.tx_errors);
+    samples.gauge("port_link_up", {{"port", port}}, ports_->link_up(id) ? 1 : 0);
+  }
+}
+
+std::string Node::trouble() {
+  std::string trouble = workers_->stuck();
+  if (slots_.exhausted() != 0) {
+    trouble += (trouble.empty() ? "" : "; ");
+    trouble += "more named counters than counters_max: some are not counted";
+  }
+  return trouble;
+}
+
+void Node::trace(const v1::Trace& trace) {
+  v1::FromDataplane& out = results_.emplace_back();
+  out.mutable_traced()->set_id(trace.id());
+  out.mutable_traced()->set_last(true);
+}
+
+void Node::stop_trace(std::uint64_t) {}
+
+void Node::ask(const v1::Query& query) {
+  v1::FromDataplane& out = results_.emplace_back();
+  out.mutable_result()->set_id(query.id());
+  out.mutable_result()->set_last(true);
+  v1::Problem& problem = *out.mutable_result()->add_problems();
+  problem.set_what("this data plane has no answer to such a question");
+  problem.set_fix("use a data plane of the control daemon's version");
+}
+
+void Node::take_results(const Sink& sink) {
+  for (v1::FromDataplane& result : std::exchange(results_, {})) sink(std::move(result));
+}
+
+}  // namespace sluice::start

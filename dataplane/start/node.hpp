@@ -1,0 +1,56 @@
+/// The data plane of this process, put together: ports, workers, the live snapshot, and what the
+/// agent asks of them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/agent/applier.hpp"
+#include "dataplane/agent/plane.hpp"
+#include "dataplane/nic/port.hpp"
+#include "dataplane/start/workers.hpp"
+#include "sluice/v1/node.pb.h"
+
+namespace sluice::start {
+
+/// The seam between the agent and the parts. Made and used by the control thread.
+class Node final : public agent::Plane {
+ public:
+  /// `ports` are opened, in the order of the configuration, the exception TAP last.
+  Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports);
+
+  /// Makes the workers and starts them. `initial` sizes their tables: limits that a state sets are
+  /// reserved now and stay until the next start.
+  [[nodiscard]] Result<void> start(const v1::DesiredState& initial, const HashSeed& seed);
+  /// What is due: old snapshots freed, link state watched.
+  void turn(Nanoseconds now);
+  /// Ends the workers; the ports are closed by the destructor.
+  void stop();
+
+  [[nodiscard]] std::vector<v1::Problem> apply(const v1::Snapshot& snapshot,
+                                               const model::Places* places) override;
+  [[nodiscard]] std::vector<v1::PortFact> ports() override;
+  void sample(agent::Samples& samples) override;
+  [[nodiscard]] std::string trouble() override;
+  void ask(const v1::Query& query) override;
+  void trace(const v1::Trace& trace) override;
+  void stop_trace(std::uint64_t id) override;
+  void take_results(const Sink& sink) override;
+
+ private:
+  void follow(const Sources& sources);
+  void sample_ports(agent::Samples& samples);
+
+  const v1::DataplaneConfig config_;
+  std::unique_ptr<nic::Ports> ports_;
+  SlotRegistry slots_;
+  Publisher<Snapshot> publisher_;
+  model::NodeFacts facts_;
+  agent::Applier applier_;
+  std::unique_ptr<Workers> workers_;
+  std::vector<v1::FromDataplane> results_;  ///< waiting for take_results
+  Nanoseconds link_at_ = 0;
+};
+
+}  // namespace sluice::start
