@@ -7,6 +7,7 @@
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <rte_ring.h>
 
 namespace sluice::nic {
@@ -22,11 +23,12 @@ tl::unexpected<Error> refused(const PortSpec& spec, std::string_view step, int e
 }
 
 /// A port that receives what it sends: one ring a queue.
-Result<std::vector<rte_ring*>> make_rings(const PortSpec& spec, const DevicePlan& plan) {
+Result<std::vector<rte_ring*>> make_rings(const PortSpec& spec, const std::string& name,
+                                          unsigned queues) {
   std::vector<rte_ring*> rings;
-  for (unsigned i = 0; i < plan.queues; ++i) {
+  for (unsigned i = 0; i < queues; ++i) {
     rte_ring* ring =
-        rte_ring_create(fmt::format("{}_{}", plan.name, i).c_str(), spec.queue_size, SOCKET_ID_ANY,
+        rte_ring_create(fmt::format("{}_{}", name, i).c_str(), spec.queue_size, SOCKET_ID_ANY,
                         RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
     if (ring == nullptr) {
       for (rte_ring* made : rings) rte_ring_free(made);
@@ -52,6 +54,25 @@ rte_eth_conf configuration_of(const QueuePlan& plan, const rte_eth_dev_info& inf
   return conf;
 }
 
+/// The AF_XDP driver tries to take the XDP program off as it closes and complains that it may not;
+/// the program is ours and leaves by itself.
+class QuietClose {
+ public:
+  QuietClose() {
+    if (level_ >= 0) rte_log_set_level(static_cast<std::uint32_t>(type_), RTE_LOG_CRIT);
+  }
+  QuietClose(const QuietClose&) = delete;
+  QuietClose& operator=(const QuietClose&) = delete;
+  ~QuietClose() {
+    if (level_ >= 0)
+      rte_log_set_level(static_cast<std::uint32_t>(type_), static_cast<std::uint32_t>(level_));
+  }
+
+ private:
+  int type_ = rte_log_register("pmd.net.af_xdp");
+  int level_ = type_ < 0 ? -1 : rte_log_get_level(static_cast<std::uint32_t>(type_));
+};
+
 }  // namespace
 
 Device::Device(Device&& other) noexcept
@@ -59,12 +80,12 @@ Device::Device(Device&& other) noexcept
       started_(std::exchange(other.started_, false)),
       rings_(std::exchange(other.rings_, {})) {}
 
-Result<Device> Device::probe(const PortSpec& spec, const DevicePlan& plan) {
+Result<Device> Device::probe(const PortSpec& spec, const DeviceName& name, std::uint16_t queues) {
   if (spec.mode == PortMode::ring) {
-    auto rings = make_rings(spec, plan);
+    auto rings = make_rings(spec, name.name, queues);
     if (!rings) return tl::unexpected(rings.error());
-    const int id = rte_eth_from_rings(plan.name.c_str(), rings->data(), plan.queues, rings->data(),
-                                      plan.queues, 0);
+    const int id =
+        rte_eth_from_rings(name.name.c_str(), rings->data(), queues, rings->data(), queues, 0);
     Device device(id < 0 ? kNone : static_cast<std::uint16_t>(id));
     device.rings_ = std::move(*rings);
     if (id < 0) return refused(spec, "make a ring port", rte_errno);
@@ -72,17 +93,18 @@ Result<Device> Device::probe(const PortSpec& spec, const DevicePlan& plan) {
   }
   // PCI devices were probed as EAL started.
   if (spec.mode != PortMode::pci) {
-    if (const int error = rte_dev_probe(plan.text().c_str()); error != 0)
-      return refused(spec, fmt::format("open {}", plan.text()), error);
+    if (const int error = rte_dev_probe(name.text().c_str()); error != 0)
+      return refused(spec, fmt::format("open {}", name.text()), error);
   }
   std::uint16_t id = kNone;
-  if (const int error = rte_eth_dev_get_port_by_name(plan.name.c_str(), &id); error != 0)
-    return refused(spec, fmt::format("drive {}", plan.name), error);
+  if (const int error = rte_eth_dev_get_port_by_name(name.name.c_str(), &id); error != 0)
+    return refused(spec, fmt::format("drive {}", name.name), error);
   return Device(id);
 }
 
 Device::~Device() {
   if (id_ != kNone) {
+    const QuietClose quiet;
     rte_device* bus_device = nullptr;
     rte_eth_dev_info info{};
     if (rte_eth_dev_info_get(id_, &info) == 0) bus_device = info.device;
@@ -109,13 +131,14 @@ Capabilities Device::capabilities() const {
   return can;
 }
 
-Result<void> Device::start(const PortSpec& spec, const QueuePlan& plan, rte_mempool* mempool) {
+Result<void> Device::start(const PortSpec& spec, const QueuePlan& plan, std::uint16_t queues,
+                           rte_mempool* mempool) {
   rte_eth_dev_info info{};
   if (const int error = rte_eth_dev_info_get(id_, &info); error != 0)
     return refused(spec, "describe the device", error);
   const rte_eth_conf conf = configuration_of(plan, info);
-  if (const int error = rte_eth_dev_configure(id_, plan.queues, plan.queues, &conf); error != 0)
-    return refused(spec, fmt::format("configure {} queues", plan.queues), error);
+  if (const int error = rte_eth_dev_configure(id_, queues, queues, &conf); error != 0)
+    return refused(spec, fmt::format("configure {} queues", queues), error);
 
   std::uint16_t rx_size = spec.queue_size;
   std::uint16_t tx_size = spec.queue_size;
@@ -126,7 +149,7 @@ Result<void> Device::start(const PortSpec& spec, const QueuePlan& plan, rte_memp
   rx.offloads = conf.rxmode.offloads;
   rte_eth_txconf tx = info.default_txconf;
   tx.offloads = conf.txmode.offloads;
-  for (std::uint16_t queue = 0; queue < plan.queues; ++queue) {
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
     if (const int error = rte_eth_rx_queue_setup(id_, queue, rx_size, socket, &rx, mempool))
       return refused(spec, fmt::format("set up receive queue {}", queue), error);
     if (const int error = rte_eth_tx_queue_setup(id_, queue, tx_size, socket, &tx))

@@ -14,17 +14,18 @@ namespace sluice::nic {
 /// A device that is set up and started; stopped and taken away by the destructor.
 class Device {
  public:
-  /// Makes the device that `plan` names. Error: DPDK's driver refuses.
-  [[nodiscard]] static Result<Device> probe(const PortSpec& spec, const DevicePlan& plan);
+  /// Makes the device `name` of a port. Error: DPDK's driver refuses.
+  [[nodiscard]] static Result<Device> probe(const PortSpec& spec, const DeviceName& name,
+                                            std::uint16_t queues);
   Device(Device&& other) noexcept;
   Device& operator=(Device&&) = delete;
   ~Device();
 
   [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] Capabilities capabilities() const;
-  /// Queues set up with buffers of `mempool`, and started.
+  /// `queues` queues set up with buffers of `mempool`, and started.
   [[nodiscard]] Result<void> start(const PortSpec& spec, const QueuePlan& plan,
-                                   rte_mempool* mempool);
+                                   std::uint16_t queues, rte_mempool* mempool);
 
  private:
   explicit Device(std::uint16_t id) : id_(id) {}

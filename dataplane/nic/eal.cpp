@@ -55,7 +55,8 @@ std::vector<std::string> driver_arguments(std::span<const PortSpec> ports) {
     }
   }
   if (!arguments.empty()) return arguments;
-  arguments.emplace_back("--no-pci");
+  // Virtual addresses: one stretch of memory for all buffers, as AF_XDP needs it.
+  arguments.insert(arguments.end(), {"--no-pci", "--iova-mode", "va"});
   for (const std::string& library : libraries)
     arguments.insert(arguments.end(), {"-d", fmt::format("{}.so.{}", library, kAbi)});
   return arguments;

@@ -5,11 +5,7 @@
 
 #include <fmt/format.h>
 #include <linux/capability.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 namespace sluice::nic {
@@ -123,19 +119,6 @@ std::uint64_t Machine::capabilities() const {
     return bits;
   }
   return 0;
-}
-
-unsigned kernel_queues(const std::string& interface) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return 1;
-  ethtool_channels channels{};
-  channels.cmd = ETHTOOL_GCHANNELS;
-  ifreq request{};
-  interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&channels);
-  const bool known = ioctl(fd, SIOCETHTOOL, &request) == 0;
-  close(fd);
-  return known ? std::max(1U, channels.combined_count + channels.rx_count) : 1;
 }
 
 Result<void> check_ports(const Machine& machine, std::span<const PortSpec> ports) {

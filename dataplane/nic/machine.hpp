@@ -21,9 +21,6 @@ struct Machine {
   [[nodiscard]] std::uint64_t capabilities() const;
 };
 
-/// Receive queues of a kernel interface; 1 if it does not say.
-[[nodiscard]] unsigned kernel_queues(const std::string& interface);
-
 /// Whether the device of each port is there, is driven as its mode needs, and may be used by us.
 [[nodiscard]] Result<void> check_ports(const Machine& machine, std::span<const PortSpec> ports);
 

@@ -7,8 +7,9 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/nic/device.hpp"
-#include "dataplane/nic/machine.hpp"
+#include "dataplane/nic/kernel_interface.hpp"
 #include "dataplane/runtime/log.hpp"
+#include "ebpf/loader.hpp"
 
 namespace sluice::nic {
 namespace {
@@ -47,11 +48,29 @@ Result<void> check_buffers(std::span<const PortSpec> specs, std::span<const Devi
               "memory.buffers", fmt::format("set it to {} or more", needed * 2));
 }
 
-Link link_of(std::uint16_t device) {
+/// Drivers over kernel interfaces know nothing of the link; the kernel does.
+bool over_kernel(PortMode mode) {
+  return mode == PortMode::af_xdp || mode == PortMode::af_packet;
+}
+
+Link link_of(const PortSpec& spec, std::uint16_t device) {
+  if (over_kernel(spec.mode)) return {kernel_link_up(spec.device), 0};
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(device, &link) != 0) return {};
   const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
   return {link.link_status == RTE_ETH_LINK_UP, known ? link.link_speed : 0};
+}
+
+/// Frames of a kernel queue that has no socket would go to the kernel instead of to us, so the
+/// interface gets as many queues as the port is to have.
+Result<Surroundings> look_around(const PortSpec& spec, unsigned workers) {
+  Surroundings around{workers, 1};
+  if (spec.mode != PortMode::af_xdp) return around;
+  around.kernel_queues = kernel_queues(spec.device);
+  if (spec.queues == 0 || spec.queues >= around.kernel_queues) return around;
+  if (auto ok = set_kernel_queues(spec.device, spec.queues); !ok) return tl::unexpected(ok.error());
+  around.kernel_queues = spec.queues;
+  return around;
 }
 
 }  // namespace
@@ -59,13 +78,53 @@ Link link_of(std::uint16_t device) {
 struct Ports::Port {
   PortSpec spec;
   QueuePlan plan;
-  Device device;
+  // Before the devices, so that it is there until their sockets are gone.
+  std::optional<ebpf::Steering> steering;
+  std::vector<Device> devices;
   std::vector<std::unique_ptr<Queue>> queues;
   std::atomic<bool> up = false;
   std::uint32_t megabits = 0;
 
-  Port(PortSpec s, QueuePlan p, Device d) : spec(std::move(s)), plan(p), device(std::move(d)) {}
+  explicit Port(PortSpec s) : spec(std::move(s)) {}
+  [[nodiscard]] std::uint16_t first() const { return devices.front().id(); }
+  [[nodiscard]] Result<void> steer();
+  [[nodiscard]] Result<void> start(PortId id, const DevicePlan& devices_plan, unsigned workers,
+                                   rte_mempool* mempool);
 };
+
+/// Sluice's XDP program goes onto the interface before the sockets do.
+Result<void> Ports::Port::steer() {
+  if (spec.mode != PortMode::af_xdp || spec.xdp == "off") return {};
+  const auto mode = spec.xdp == "generic" ? ebpf::XdpMode::generic : ebpf::XdpMode::native;
+  auto attached = ebpf::Steering::attach(spec.device, mode);
+  if (!attached) return tl::unexpected(attached.error());
+  if (!attached->native_refusal().empty())
+    log_warning("native XDP is refused, generic is used and slower",
+                {{"port", spec.name}, {"why", attached->native_refusal()}});
+  steering = std::move(*attached);
+  return {};
+}
+
+Result<void> Ports::Port::start(PortId id, const DevicePlan& devices_plan, unsigned workers,
+                                rte_mempool* mempool) {
+  if (auto ok = steer(); !ok) return ok;
+  const std::uint16_t flags = spec.host ? packet_flag::kFromHost : std::uint16_t{0};
+  const std::uint16_t each = devices_plan.queues_each();
+  for (const DeviceName& name : devices_plan.devices) {
+    auto device = Device::probe(spec, name, each);
+    if (!device) return tl::unexpected(device.error());
+    auto queue_plan = plan_queues(spec, devices_plan, device->capabilities(), workers);
+    if (!queue_plan) return tl::unexpected(queue_plan.error());
+    plan = *queue_plan;
+    const std::uint16_t count = std::min(each, plan.queues);
+    if (auto ok = device->start(spec, plan, count, mempool); !ok) return ok;
+    for (std::uint16_t queue = 0; queue < count; ++queue)
+      queues.push_back(
+          std::make_unique<Queue>(Queue::Place{device->id(), queue, id, flags}, mempool));
+    devices.push_back(std::move(*device));
+  }
+  return {};
+}
 
 Ports::Ports() = default;
 
@@ -77,9 +136,9 @@ Ports::~Ports() {
 Result<void> Ports::open(std::span<const PortSpec> specs, const OpenOptions& options) {
   std::vector<DevicePlan> plans;
   for (const PortSpec& spec : specs) {
-    const bool xdp = spec.mode == PortMode::af_xdp;
-    const Surroundings around{options.workers, xdp ? kernel_queues(spec.device) : 1, {}};
-    auto plan = plan_device(spec, static_cast<unsigned>(plans.size()), around);
+    auto around = look_around(spec, options.workers);
+    if (!around) return tl::unexpected(around.error());
+    auto plan = plan_device(spec, static_cast<unsigned>(plans.size()), *around);
     if (!plan) return tl::unexpected(plan.error());
     plans.push_back(std::move(*plan));
   }
@@ -90,17 +149,9 @@ Result<void> Ports::open(std::span<const PortSpec> specs, const OpenOptions& opt
   pool_ = std::make_unique<Pool>(mempool_);
 
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    auto device = Device::probe(specs[i], plans[i]);
-    if (!device) return tl::unexpected(device.error());
-    auto plan = plan_queues(specs[i], plans[i], device->capabilities(), options.workers);
-    if (!plan) return tl::unexpected(plan.error());
-    if (auto ok = device->start(specs[i], *plan, mempool_); !ok) return ok;
-    auto port = std::make_unique<Port>(specs[i], *plan, std::move(*device));
-    const std::uint16_t flags = specs[i].host ? packet_flag::kFromHost : std::uint16_t{0};
-    for (std::uint16_t queue = 0; queue < plan->queues; ++queue)
-      port->queues.push_back(std::make_unique<Queue>(
-          Queue::Place{port->device.id(), queue, static_cast<PortId>(i), flags}, mempool_));
-    ports_.push_back(std::move(port));
+    ports_.push_back(std::make_unique<Port>(specs[i]));
+    const auto id = static_cast<PortId>(i);
+    if (auto ok = ports_.back()->start(id, plans[i], options.workers, mempool_); !ok) return ok;
   }
   poll_link();
   return {};
@@ -133,7 +184,7 @@ Link Ports::link(PortId port) const {
 
 MacAddress Ports::mac(PortId port) const {
   rte_ether_addr address{};
-  (void)rte_eth_macaddr_get(ports_[port]->device.id(), &address);
+  (void)rte_eth_macaddr_get(ports_[port]->first(), &address);
   MacAddress mac;
   std::copy_n(address.addr_bytes, mac.bytes.size(), mac.bytes.begin());
   return mac;
@@ -141,13 +192,15 @@ MacAddress Ports::mac(PortId port) const {
 
 PortStatistics Ports::statistics(PortId port) const {
   const Port& p = *ports_[port];
-  rte_eth_stats stats{};
-  (void)rte_eth_stats_get(p.device.id(), &stats);
   PortStatistics out;
-  out.rx_missed = stats.imissed;
-  out.rx_no_buffer = stats.rx_nombuf;
-  out.rx_errors = stats.ierrors;
-  out.tx_errors = stats.oerrors;
+  for (const Device& device : p.devices) {
+    rte_eth_stats stats{};
+    (void)rte_eth_stats_get(device.id(), &stats);
+    out.rx_missed += stats.imissed;
+    out.rx_no_buffer += stats.rx_nombuf;
+    out.rx_errors += stats.ierrors;
+    out.tx_errors += stats.oerrors;
+  }
   for (const auto& queue : p.queues) {
     const Queue::Counts& counts = queue->counts();
     out.rx_packets += counts.rx_packets.value();
@@ -156,12 +209,13 @@ PortStatistics Ports::statistics(PortId port) const {
     out.tx_bytes += counts.tx_bytes.value();
     out.rx_oversize += counts.oversize.value();
   }
+  if (p.steering) out.early_drops = p.steering->early_drops().packets;
   return out;
 }
 
 void Ports::poll_link() {
   for (auto& port : ports_) {
-    const Link now = link_of(port->device.id());
+    const Link now = link_of(port->spec, port->first());
     port->megabits = now.megabits;
     if (port->up.exchange(now.up, std::memory_order_relaxed) == now.up) continue;
     log_info(now.up ? "link is up" : "link is down",
@@ -172,10 +226,18 @@ void Ports::poll_link() {
 Result<void> Ports::set_mtu(PortId port, std::uint16_t mtu) {
   Port& p = *ports_[port];
   if (p.plan.mtu == mtu) return {};
-  if (const int error = rte_eth_dev_set_mtu(p.device.id(), mtu); error != 0)
+  if (const int error = rte_eth_dev_set_mtu(p.first(), mtu); error != 0)
     return fail(fmt::format("the device does not take MTU {}: {}", mtu, rte_strerror(-error)),
                 "port " + p.spec.name);
   p.plan.mtu = mtu;
+  return {};
+}
+
+Result<void> Ports::set_early_drop(std::span<const Prefix> sources) {
+  for (auto& port : ports_) {
+    if (!port->steering) continue;
+    if (auto ok = port->steering->set_early_drop(sources); !ok) return ok;
+  }
   return {};
 }
 

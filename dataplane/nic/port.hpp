@@ -15,8 +15,7 @@ namespace sluice::nic {
 
 struct OpenOptions {
   unsigned workers = 1;
-  unsigned buffers = 32768;    ///< packet buffers for all ports together
-  std::string runtime_folder;  ///< for files that live as long as the ports
+  unsigned buffers = 32768;  ///< packet buffers for all ports together
 };
 
 /// What a port has counted since it was opened.
@@ -30,6 +29,8 @@ struct PortStatistics {
   std::uint64_t rx_errors = 0;
   std::uint64_t tx_errors = 0;
   std::uint64_t rx_oversize = 0;  ///< larger than a buffer
+  /// Packets that the XDP program dropped for their source: received, and dropped as early_list.
+  std::uint64_t early_drops = 0;
 };
 
 struct Link {
@@ -65,6 +66,9 @@ class Ports {
   void poll_link();
   /// Error: outside what the device takes, or not while it runs.
   [[nodiscard]] Result<void> set_mtu(PortId port, std::uint16_t mtu);
+  /// Makes `sources` the list that the XDP programs of all af_xdp ports drop by; the same thread as
+  /// statistics. Error: too many; the list of that port stays as it was.
+  [[nodiscard]] Result<void> set_early_drop(std::span<const Prefix> sources);
 
  private:
   friend Result<std::unique_ptr<Ports>> open_ports(std::span<const PortSpec>, const OpenOptions&);

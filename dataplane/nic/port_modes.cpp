@@ -64,16 +64,8 @@ std::string af_packet_arguments(const PortSpec& spec, unsigned queues) {
                      spec.device, queues, block, frame, std::bit_floor(frames));
 }
 
-std::string af_xdp_arguments(const PortSpec& spec, unsigned queues, const Surroundings& around) {
-  std::string text = fmt::format("iface={},start_queue=0,queue_count={}", spec.device, queues);
-  if (spec.xdp != "off" && !around.xdp_object.empty()) text += ",xdp_prog=" + around.xdp_object;
-  return text;
-}
-
-std::string arguments_of(const PortSpec& spec, unsigned queues, const Surroundings& around) {
+std::string arguments_of(const PortSpec& spec, unsigned queues) {
   switch (spec.mode) {
-    case PortMode::af_xdp:
-      return af_xdp_arguments(spec, queues, around);
     case PortMode::af_packet:
       return af_packet_arguments(spec, queues);
     case PortMode::tap:
@@ -82,12 +74,26 @@ std::string arguments_of(const PortSpec& spec, unsigned queues, const Surroundin
       return memif_arguments(spec);
     case PortMode::pcap:
       return pcap_arguments(spec.device);
+    case PortMode::af_xdp:
     case PortMode::pci:
     case PortMode::ring:
     case PortMode::null:
       return {};
   }
   return {};
+}
+
+DeviceName one_device(const PortSpec& spec, unsigned index, unsigned queues) {
+  if (spec.mode == PortMode::pci) return {spec.device, ""};
+  return {fmt::format("{}{}", traits_of(spec.mode).driver, index), arguments_of(spec, queues)};
+}
+
+std::vector<DeviceName> xdp_devices(const PortSpec& spec, unsigned index, unsigned queues) {
+  std::vector<DeviceName> devices;
+  for (unsigned queue = 0; queue < queues; ++queue)
+    devices.push_back({fmt::format("net_af_xdp{}_{}", index, queue),
+                       fmt::format("iface={},start_queue={},queue_count=1", spec.device, queue)});
+  return devices;
 }
 
 }  // namespace
@@ -112,22 +118,28 @@ Result<DevicePlan> plan_device(const PortSpec& spec, unsigned index, const Surro
                             mode.max_queues),
                 where, "set a smaller number of queues");
 
-  const unsigned natural = spec.mode == PortMode::af_xdp ? around.kernel_queues : around.workers;
+  const bool xdp = spec.mode == PortMode::af_xdp;
+  if (xdp && spec.queues > around.kernel_queues)
+    return fail(
+        fmt::format("{} queues, but {} has {}", spec.queues, spec.device, around.kernel_queues),
+        where, fmt::format("set queues to {} or less", around.kernel_queues));
+  const unsigned natural = xdp ? around.kernel_queues : around.workers;
   const unsigned wanted = spec.host ? 1 : spec.queues != 0 ? spec.queues : natural;
   DevicePlan plan;
-  plan.driver = mode.driver;
   plan.queues = static_cast<std::uint16_t>(std::clamp(wanted, 1U, mode.max_queues));
-  plan.name = spec.mode == PortMode::pci ? spec.device : fmt::format("{}{}", mode.driver, index);
-  plan.arguments = arguments_of(spec, plan.queues, around);
+  plan.devices = xdp ? xdp_devices(spec, index, plan.queues)
+                     : std::vector{one_device(spec, index, plan.queues)};
   if (!spec.driver_arguments.empty())
-    plan.arguments += (plan.arguments.empty() ? "" : ",") + spec.driver_arguments;
+    for (DeviceName& device : plan.devices)
+      device.arguments += (device.arguments.empty() ? "" : ",") + spec.driver_arguments;
   return plan;
 }
 
 Result<QueuePlan> plan_queues(const PortSpec& spec, const DevicePlan& device,
                               const Capabilities& can, unsigned workers) {
   const std::string where = "port " + spec.name;
-  const unsigned most = std::min(can.max_rx_queues, can.max_tx_queues);
+  const unsigned most =
+      std::min(can.max_rx_queues, can.max_tx_queues) * static_cast<unsigned>(device.devices.size());
   if (most == 0 || (spec.queues != 0 && device.queues > most))
     return fail(fmt::format("{} queues, but the device has {}", device.queues, most), where,
                 "set a smaller number of queues");

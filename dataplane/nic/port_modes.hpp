@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dataplane/runtime/result.hpp"
 
@@ -33,19 +34,26 @@ struct PortSpec {
 struct Surroundings {
   unsigned workers = 1;
   unsigned kernel_queues = 1;  ///< receive queues of the kernel interface (af_xdp)
-  std::string xdp_object;      ///< file of Sluice's XDP program; empty without it
 };
 
-/// The DPDK device of a port.
-struct DevicePlan {
-  std::string driver;     ///< "net_null"; empty for pci, where the device tells its driver
+/// A DPDK device as EAL names it.
+struct DeviceName {
   std::string name;       ///< "net_null0" or the PCI address
   std::string arguments;  ///< after the name, without a leading comma
-  std::uint16_t queues = 1;
 
-  /// As EAL takes it: "NAME,ARGUMENTS".
   [[nodiscard]] std::string text() const {
     return arguments.empty() ? name : name + "," + arguments;
+  }
+};
+
+/// The DPDK devices of a port: one with all queues, or (af_xdp) one a queue, since that driver
+/// takes interfaces without "combined" channels, veth among them, for devices with one queue.
+struct DevicePlan {
+  std::vector<DeviceName> devices;
+  std::uint16_t queues = 1;  ///< of the port
+
+  [[nodiscard]] std::uint16_t queues_each() const {
+    return static_cast<std::uint16_t>(queues / devices.size());
   }
 };
 
@@ -77,7 +85,8 @@ struct QueuePlan {
   bool software_spread = false;   ///< both directions of a flow may arrive at different queues
 };
 
-/// Error: more queues, or a larger or smaller MTU, than the device has.
+/// `can` is what each of the devices says. Error: more queues, or a larger or smaller MTU, than the
+/// device has.
 [[nodiscard]] Result<QueuePlan> plan_queues(const PortSpec& spec, const DevicePlan& device,
                                             const Capabilities& can, unsigned workers);
 

@@ -30,7 +30,7 @@ PortSpec with_arguments(PortSpec base, std::string arguments) {
 }
 
 TEST(PortModes, DeviceOfEachMode) {
-  const Surroundings two{2, 4, "/run/steer.o"};
+  const Surroundings two{2, 2};
   PortSpec off = spec(PortMode::af_xdp, "eth0", 1);
   off.xdp = "off";
   PortSpec host = spec(PortMode::tap, "sluice0");
@@ -53,13 +53,18 @@ TEST(PortModes, DeviceOfEachMode) {
        "net_af_packet3,iface=eth0,qpairs=2,blocksz=4096,framesz=2048,framecnt=2048,qdisc_bypass=1",
        2},
       {spec(PortMode::af_xdp, "eth0"), two,
-       "net_af_xdp3,iface=eth0,start_queue=0,queue_count=4,xdp_prog=/run/steer.o", 4},
-      {off, two, "net_af_xdp3,iface=eth0,start_queue=0,queue_count=1", 1},
+       "net_af_xdp3_0,iface=eth0,start_queue=0,queue_count=1 "
+       "net_af_xdp3_1,iface=eth0,start_queue=1,queue_count=1",
+       2},
+      {off, two, "net_af_xdp3_0,iface=eth0,start_queue=0,queue_count=1", 1},
   };
   for (const Row& row : rows) {
     auto plan = plan_device(row.spec, 3, row.around);
     ASSERT_TRUE(plan) << plan.error().text();
-    EXPECT_EQ(plan->text(), row.device);
+    std::string text;
+    for (const DeviceName& device : plan->devices)
+      text += (text.empty() ? "" : " ") + device.text();
+    EXPECT_EQ(text, row.device);
     EXPECT_EQ(plan->queues, row.queues) << row.device;
   }
 }
@@ -72,6 +77,7 @@ TEST(PortModes, WrongSpecsSayWhatToDo) {
        "port p: mode af_xdp needs a device; set device to a kernel interface"},
       {spec(PortMode::af_packet, "eth0,qpairs=9"), "port p: a device may not contain a comma"},
       {spec(PortMode::pcap, "in.pcap", 2), "port p: 2 queues, but mode pcap has at most 1"},
+      {spec(PortMode::af_xdp, "eth0", 3), "port p: 3 queues, but eth0 has 1; set queues to 1"},
       {xdp, "port p: xdp is 'fast'; set it to native, generic or off"},
   };
   for (const auto& [bad, text] : rows) {
@@ -92,7 +98,7 @@ Capabilities large_nic() {
 }
 
 QueuePlan queues_of(const PortSpec& port, const Capabilities& can, unsigned workers) {
-  const auto device = plan_device(port, 0, {workers, 1, ""});
+  const auto device = plan_device(port, 0, {workers, 1});
   EXPECT_TRUE(device);
   const auto plan = plan_queues(port, *device, can, workers);
   EXPECT_TRUE(plan) << plan.error().text();

@@ -43,7 +43,7 @@ class PortsTest : public testing::Test {
     return out;
   }
   static std::unique_ptr<Ports> open(const std::vector<PortSpec>& specs) {
-    auto ports = open_ports(specs, {.workers = 1, .buffers = kBuffers, .runtime_folder = ""});
+    auto ports = open_ports(specs, {.workers = 1, .buffers = kBuffers});
     EXPECT_TRUE(ports) << ports.error().text();
     return ports ? std::move(*ports) : nullptr;
   }
@@ -158,7 +158,7 @@ TEST_F(PortsTest, LinkAndAddressAreKnown) {
 
 TEST_F(PortsTest, TooFewBuffersAreRefusedWithTheNumberToSet) {
   const std::vector specs{spec("a", PortMode::null, 8), spec("b", PortMode::null, 8)};
-  auto ports = open_ports(specs, {.workers = 2, .buffers = 4096, .runtime_folder = ""});
+  auto ports = open_ports(specs, {.workers = 2, .buffers = 4096});
   ASSERT_FALSE(ports);
   EXPECT_EQ(ports.error().where, "memory.buffers");
   EXPECT_THAT(ports.error().text(), testing::HasSubstr("4608"));

@@ -1,0 +1,258 @@
+// Ports on kernel interfaces, within a network namespace of the test's own: what is received, what
+// is sent, and what the XDP program drops before. Needs root; skipped without.
+#include <thread>
+
+#include "dataplane/nic/eal.hpp"
+#include "dataplane/nic/kernel_interface.hpp"
+#include "dataplane/nic/port.hpp"
+#include "ebpf/loader.hpp"
+#include "tests/unit/nic/private_network.hpp"
+
+namespace sluice::nic {
+namespace {
+
+using std::chrono::steady_clock;
+
+PortSpec spec(PortMode mode, std::string device) {
+  PortSpec out;
+  out.name = device;
+  out.mode = mode;
+  out.device = std::move(device);
+  out.queue_size = 512;
+  return out;
+}
+
+/// A broadcast UDP frame whose last byte is `mark`.
+Frame frame_from(const IpAddress& source, std::uint8_t mark, unsigned vlan_tags = 0) {
+  Frame frame(12, 0xff);
+  for (unsigned i = 0; i < 6; ++i) frame[6 + i] = static_cast<std::uint8_t>(2 + i);
+  for (unsigned i = 0; i < vlan_tags; ++i)
+    frame.insert(frame.end(), {static_cast<std::uint8_t>(i == 0 && vlan_tags == 2 ? 0x88 : 0x81),
+                               static_cast<std::uint8_t>(i == 0 && vlan_tags == 2 ? 0xa8 : 0), 0,
+                               static_cast<std::uint8_t>(10 + i)});
+  if (source.is_v4()) {
+    frame.insert(frame.end(), {8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0});
+    frame.insert(frame.end(), source.network(), source.network() + 4);
+    frame.insert(frame.end(), {198, 18, 0, 1});
+  } else {
+    frame.insert(frame.end(), {0x86, 0xdd, 0x60, 0, 0, 0, 0, 6, 59, 64});
+    frame.insert(frame.end(), source.network(), source.network() + 16);
+    frame.insert(frame.end(), source.network(), source.network() + 16);
+  }
+  frame.resize(std::max<std::size_t>(frame.size() + 10, 64), 0);
+  frame.back() = mark;
+  return frame;
+}
+
+IpAddress address(std::string_view text) {
+  return *IpAddress::parse(text);
+}
+Prefix prefix(std::string_view text) {
+  return *Prefix::parse(text);
+}
+
+class LabTest : public testing::Test {
+ public:
+  static void SetUpTestSuite() {
+    if (!enter_private_network()) return;
+    EalOptions options;
+    options.file_prefix = "nic-lab-test";
+    options.huge_pages = HugePages::no;
+    options.megabytes = 192;
+    options.buffers = kBuffers;
+    static Result<Eal> eal = Eal::start(
+        options, std::vector{spec(PortMode::af_xdp, "lo"), spec(PortMode::af_packet, "lo")});
+    ASSERT_TRUE(eal) << eal.error().text();
+  }
+  void SetUp() override {
+    if (!enter_private_network()) GTEST_SKIP() << "needs root";
+    // A wire of its own for each test: DPDK's AF_XDP driver keeps the socket of a queue until the
+    // process ends.
+    static unsigned wires = 0;
+    near_ = "near" + std::to_string(wires);
+    far_ = "far" + std::to_string(wires++);
+    const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    ASSERT_TRUE(make_wire(near_, far_, name.find("EveryQueue") != std::string::npos ? 2 : 1));
+  }
+
+ protected:
+  static constexpr unsigned kBuffers = 16384;
+  std::string near_;
+  std::string far_;
+
+  static std::unique_ptr<Ports> open(const PortSpec& port, unsigned workers = 1) {
+    auto ports = open_ports(std::vector{port}, {.workers = workers, .buffers = kBuffers});
+    EXPECT_TRUE(ports) << ports.error().text();
+    return ports ? std::move(*ports) : nullptr;
+  }
+  /// The next packet of any queue of port 0 within two seconds, and the queue it came by.
+  static std::optional<std::pair<Packet, unsigned>> next(Ports& ports) {
+    const auto deadline = steady_clock::now() + std::chrono::seconds(2);
+    while (steady_clock::now() < deadline) {
+      for (unsigned q = 0; q < ports.queues(0); ++q) {
+        std::array<Packet, 1> in;
+        if (ports.queue(0, q).receive(in) == 1) return std::pair{in[0], q};
+      }
+    }
+    return std::nullopt;
+  }
+  static int mark_of_next(Ports& ports) {
+    auto got = next(ports);
+    if (!got) return -1;
+    const int mark = got->first.data[got->first.length - 1];
+    Packet* const back[] = {&got->first};
+    ports.queue(0, got->second).release(back);
+    return mark;
+  }
+  static void expect_both_ways(Ports& ports, const RawSocket& far) {
+    for (std::uint8_t i = 1; i <= 100; ++i) {
+      const Frame frame = frame_from(address("198.18.0.2"), i);
+      ASSERT_TRUE(far.send(frame));
+      auto got = next(ports);
+      ASSERT_TRUE(got) << "frame " << int{i};
+      Packet& packet = got->first;
+      ASSERT_EQ(Frame(packet.data, packet.data + packet.length), frame);
+      ASSERT_GE(packet.headroom, 64);
+      packet.data[6] = 0x0a;  // what is written is what is sent
+      Packet* const out[] = {&packet};
+      ASSERT_EQ(ports.queue(0, got->second).send(out), 1U);
+      const auto back = far.receive();
+      ASSERT_TRUE(back) << "frame " << int{i};
+      ASSERT_EQ((*back)[6], 0x0a);
+      ASSERT_TRUE(std::equal(back->begin() + 7, back->end(), frame.begin() + 7, frame.end()));
+    }
+  }
+};
+
+TEST_F(LabTest, AfPacketBothWays) {
+  auto ports = open(spec(PortMode::af_packet, near_));
+  ASSERT_NE(ports, nullptr);
+  const RawSocket far(far_);
+  expect_both_ways(*ports, far);
+  EXPECT_EQ(ports->statistics(0).rx_packets, 100U);
+  EXPECT_EQ(ports->statistics(0).tx_bytes, 6400U);
+}
+
+TEST_F(LabTest, AfXdpBothWaysOverOneQueue) {
+  auto ports = open(spec(PortMode::af_xdp, near_));
+  ASSERT_NE(ports, nullptr);
+  ASSERT_EQ(ports->queues(0), 1U);
+  const RawSocket far(far_);
+  expect_both_ways(*ports, far);
+  EXPECT_EQ(ports->statistics(0).rx_packets, 100U);
+}
+
+TEST_F(LabTest, AfXdpReceivesOnEveryQueueOfTheInterface) {
+  auto ports = open(spec(PortMode::af_xdp, near_), 2);
+  ASSERT_NE(ports, nullptr);
+  ASSERT_EQ(ports->queues(0), 2U);
+  EXPECT_TRUE(ports->plan(0).software_spread);
+  const RawSocket far(far_);
+  expect_both_ways(*ports, far);
+  // The kernel chooses the sender's queue by flow: enough flows meet both.
+  std::array<unsigned, 2> by_queue{};
+  for (std::uint8_t i = 0; i < 64; ++i) {
+    ASSERT_TRUE(far.send(frame_from(IpAddress::v4(0xc6120000U + i * 7919U), i)));
+    auto got = next(*ports);
+    ASSERT_TRUE(got);
+    ++by_queue[got->second];
+    Packet* const back[] = {&got->first};
+    ports->queue(0, got->second).release(back);
+  }
+  EXPECT_EQ(by_queue[0] + by_queue[1], 64U);
+  EXPECT_GT(std::min(by_queue[0], by_queue[1]), 0U);
+}
+
+TEST_F(LabTest, EarlyDropIsByLongestPrefixAndCounted) {
+  auto ports = open(spec(PortMode::af_xdp, near_));
+  ASSERT_NE(ports, nullptr);
+  const RawSocket far(far_);
+  const std::vector list{prefix("198.18.66.0/24"), prefix("2001:2:66::/48"),
+                         prefix("203.0.113.7/32")};
+  ASSERT_TRUE(ports->set_early_drop(list));
+  const std::vector dropped{
+      frame_from(address("198.18.66.1"), 1), frame_from(address("198.18.66.255"), 2, 1),
+      frame_from(address("203.0.113.7"), 3, 2), frame_from(address("2001:2:66::9"), 4),
+      frame_from(address("2001:2:66:1::9"), 5, 1)};
+  for (const Frame& frame : dropped) ASSERT_TRUE(far.send(frame));
+  // They arrive in order, so the first that comes up shows that none before it does.
+  ASSERT_TRUE(far.send(frame_from(address("198.18.67.1"), 100, 2)));
+  EXPECT_EQ(mark_of_next(*ports), 100);
+  ASSERT_TRUE(far.send(frame_from(address("203.0.113.8"), 101)));
+  EXPECT_EQ(mark_of_next(*ports), 101);
+  ASSERT_TRUE(far.send(frame_from(address("2001:2:67::9"), 102)));
+  EXPECT_EQ(mark_of_next(*ports), 102);
+  EXPECT_EQ(ports->statistics(0).early_drops, dropped.size());
+
+  // By difference: one goes, one comes, one stays.
+  ASSERT_TRUE(ports->set_early_drop(std::vector{prefix("2001:2:66::/48"), prefix("0.0.0.0/1")}));
+  ASSERT_TRUE(far.send(frame_from(address("198.18.66.1"), 103)));
+  EXPECT_EQ(mark_of_next(*ports), 103);
+  ASSERT_TRUE(far.send(frame_from(address("10.0.0.1"), 104)));
+  ASSERT_TRUE(far.send(frame_from(address("2001:2:66::1"), 105)));
+  ASSERT_TRUE(far.send(frame_from(address("198.18.66.1"), 106)));
+  EXPECT_EQ(mark_of_next(*ports), 106);
+  EXPECT_EQ(ports->statistics(0).early_drops, dropped.size() + 2);
+  ASSERT_TRUE(ports->set_early_drop({}));
+  ASSERT_TRUE(far.send(frame_from(address("10.0.0.1"), 107)));
+  EXPECT_EQ(mark_of_next(*ports), 107);
+}
+
+TEST_F(LabTest, TooLongAnEarlyDropListIsRefusedAndTheOldOneStays) {
+  auto steering = ebpf::Steering::attach(near_, ebpf::XdpMode::native, 2);
+  ASSERT_TRUE(steering) << steering.error().text();
+  ASSERT_TRUE(steering->set_early_drop(std::vector{prefix("192.0.2.0/24")}));
+  const std::vector three{prefix("192.0.2.1"), prefix("192.0.2.2"), prefix("192.0.2.3")};
+  const auto refused = steering->set_early_drop(three);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), testing::HasSubstr("at most 2"));
+  EXPECT_TRUE(steering->set_early_drop(std::vector{prefix("192.0.2.1"), prefix("192.0.2.2")}));
+}
+
+TEST_F(LabTest, GenericModeWorksAndIsToldFromNative) {
+  PortSpec port = spec(PortMode::af_xdp, near_);
+  port.xdp = "generic";
+  auto ports = open(port);
+  ASSERT_NE(ports, nullptr);
+  EXPECT_TRUE(run("ip -d link show " + near_ + " | grep -q 'xdpgeneric'"));
+  const RawSocket far(far_);
+  expect_both_ways(*ports, far);
+}
+
+TEST_F(LabTest, TheProgramLeavesWithThePortAndAnotherOnesIsNotReplaced) {
+  { auto ports = open(spec(PortMode::af_xdp, near_)); }
+  EXPECT_FALSE(run("ip link show " + near_ + " | grep -q xdp"));
+  auto other = ebpf::Steering::attach(near_, ebpf::XdpMode::native);
+  ASSERT_TRUE(other);
+  auto ports =
+      open_ports(std::vector{spec(PortMode::af_xdp, near_)}, {.workers = 1, .buffers = kBuffers});
+  ASSERT_FALSE(ports);
+  EXPECT_THAT(ports.error().text(), testing::HasSubstr("xdp off` removes it"));
+}
+
+TEST_F(LabTest, LinkStateOfTheInterfaceIsSeen) {
+  auto ports = open(spec(PortMode::af_xdp, near_));
+  ASSERT_NE(ports, nullptr);
+  EXPECT_TRUE(ports->link_up(0));
+  ASSERT_TRUE(run("ip link set " + far_ + " down"));
+  ports->poll_link();
+  EXPECT_FALSE(ports->link_up(0));
+  ASSERT_TRUE(run("ip link set " + far_ + " up"));
+  ports->poll_link();
+  EXPECT_TRUE(ports->link_up(0));
+}
+
+TEST_F(LabTest, FewerQueuesThanTheInterfaceHasLeaveNoneUnserved) {
+  const std::string many = near_ + "m";
+  ASSERT_TRUE(make_wire(many, far_ + "m", 2));
+  ASSERT_TRUE(run("ethtool -L " + far_ + "m tx 1"));
+  PortSpec port = spec(PortMode::af_xdp, many);
+  port.queues = 1;
+  auto ports = open(port);
+  ASSERT_NE(ports, nullptr);
+  EXPECT_TRUE(run("ip -d link show " + many + " | grep -q 'numrxqueues 2'"));
+  EXPECT_EQ(kernel_queues(many), 1U);
+}
+
+}  // namespace
+}  // namespace sluice::nic
