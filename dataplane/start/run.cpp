@@ -125,8 +125,7 @@ Result<void> run(const v1::DataplaneConfig& config, const v1::DesiredState& init
   if (!eal) return tl::unexpected(eal.error());
   auto ports =
       nic::open_ports(specs, {.workers = static_cast<unsigned>(config.cores().workers_size()),
-                              .buffers = config.memory().buffers(),
-                              .runtime_folder = config.state_folder()});
+                              .buffers = config.memory().buffers()});
   if (!ports) return tl::unexpected(ports.error());
   Node node(config, *std::move(ports));
   if (auto given_up = give_up_root(config); !given_up) return given_up;
