@@ -80,8 +80,8 @@ FlowTable::Hit FlowTable::match(const FlowKey& key, std::uint32_t reference, Tic
     return {};
   }
   const Flow& flow = flows_[index];
-  const FlowKey stored = side == Side::forward ? flow.forward_key() : flow.reply_key();
-  if (stored == key && !reached(now, flow.expires)) return {side, index, worker_};
+  const bool same = side == Side::forward ? flow.forward_matches(key) : flow.reply_matches(key);
+  if (same && !reached(now, flow.expires)) return {side, index, worker_};
   return {};
 }
 

@@ -28,7 +28,7 @@ inline constexpr Ticks kGoneLifetime = 10'000;
 [[nodiscard]] inline const Backend* backend_of(const ServiceTable& services, const Flow& flow) {
   const Backend* backend = services.backend_by_id(flow.backend_id);
   if (backend == nullptr || backend->port != flow.backend_port ||
-      backend->addresses[family_of(flow.backend)] != flow.backend)
+      !Flow::same(backend->addresses[family_of(flow.backend)], flow.backend))
     return nullptr;
   return backend;
 }

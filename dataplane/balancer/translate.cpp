@@ -59,7 +59,7 @@ struct Translator {
   /// The flow that restore found, or that a packet before this one in the burst began. What restore
   /// found may have made room for another flow since.
   FlowTable::Hit flow_of(const Packet& p) {
-    if (p.flow != 0 && flows.flow(p.flow - 1).forward_key() == p.key)
+    if (p.flow != 0 && flows.flow(p.flow - 1).forward_matches(p.key))
       return {FlowTable::Side::forward, p.flow - 1};
     return flows.find(p.key, p.hash, now);
   }
