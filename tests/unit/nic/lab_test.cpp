@@ -3,8 +3,10 @@
 #include <thread>
 
 #include "dataplane/nic/eal.hpp"
+#include "dataplane/nic/host_net.hpp"
 #include "dataplane/nic/kernel_interface.hpp"
 #include "dataplane/nic/port.hpp"
+#include "dataplane/packet/bytes.hpp"
 #include "ebpf/loader.hpp"
 #include "tests/unit/nic/private_network.hpp"
 
@@ -61,7 +63,8 @@ class LabTest : public testing::Test {
     options.megabytes = 192;
     options.buffers = kBuffers;
     static Result<Eal> eal = Eal::start(
-        options, std::vector{spec(PortMode::af_xdp, "lo"), spec(PortMode::af_packet, "lo")});
+        options, std::vector{spec(PortMode::af_xdp, "lo"), spec(PortMode::af_packet, "lo"),
+                             spec(PortMode::tap, "nictap0")});
     ASSERT_TRUE(eal) << eal.error().text();
   }
   void SetUp() override {
@@ -252,6 +255,98 @@ TEST_F(LabTest, FewerQueuesThanTheInterfaceHasLeaveNoneUnserved) {
   ASSERT_NE(ports, nullptr);
   EXPECT_TRUE(run("ip -d link show " + many + " | grep -q 'numrxqueues 2'"));
   EXPECT_EQ(kernel_queues(many), 1U);
+}
+
+constexpr MacAddress kGateway{{0x02, 0x53, 0x6c, 0x75, 0x69, 0x63}};
+
+/// A UDP frame to port 7 of `to` from port 5000 of `from`; over IPv4 without a UDP checksum.
+Frame udp_to(const MacAddress& mac, const IpAddress& from, const IpAddress& to) {
+  Frame frame(mac.bytes.begin(), mac.bytes.end());
+  frame.insert(frame.end(), kGateway.bytes.begin(), kGateway.bytes.end());
+  frame.insert(frame.end(), {8, 0, 0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0});
+  frame.insert(frame.end(), from.network(), from.network() + 4);
+  frame.insert(frame.end(), to.network(), to.network() + 4);
+  std::uint32_t sum = 0;
+  for (std::size_t i = 14; i < 34; i += 2) sum += load_be16(frame.data() + i);
+  sum = (sum & 0xffff) + (sum >> 16);
+  store_be16(frame.data() + 24, static_cast<std::uint16_t>(~((sum & 0xffff) + (sum >> 16))));
+  frame.insert(frame.end(), {0x13, 0x88, 0, 7, 0, 12, 0, 0, 'p', 'i', 'n', 'g'});
+  return frame;
+}
+
+TEST_F(LabTest, TheHostHearsAndAnswersThroughTheTap) {
+  PortSpec tap = spec(PortMode::tap, "nictap0");
+  tap.host = true;
+  auto ports = open(tap);
+  ASSERT_NE(ports, nullptr);
+  const IpAddress ours = address("198.18.100.53");
+  const IpAddress client = address("198.18.0.2");
+  {
+    auto host = HostNet::open("nictap0", kGateway);
+    ASSERT_TRUE(host) << host.error().text();
+    const std::vector both{ours, address("2001:2:0:100::53")};
+    const auto applied = host->apply(both);
+    ASSERT_TRUE(applied) << applied.error().text();
+    ASSERT_TRUE(host->apply(both)) << "twice";
+    EXPECT_TRUE(run("ip -6 rule | grep -q 'from 2001:2:0:100::53 lookup 7710'"));
+    EXPECT_TRUE(run("ip -6 route show table 7710 | grep -q 'default via fe80::1'"));
+
+    const int server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(7);
+    at.sin_addr.s_addr = htonl(ours.v4_value());
+    ASSERT_EQ(bind(server, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    const Frame frame = udp_to(ports->mac(0), client, ours);
+    Packet packet;
+    ASSERT_TRUE(ports->pool().allocate(packet));
+    std::copy(frame.begin(), frame.end(), packet.data);
+    packet.length = static_cast<std::uint16_t>(frame.size());
+    Packet* const out[] = {&packet};
+    ASSERT_EQ(ports->queue(0, 0).send(out), 1U);
+
+    pollfd wait{server, POLLIN, 0};
+    ASSERT_EQ(poll(&wait, 1, 2000), 1) << "the host heard nothing";
+    std::array<char, 16> text{};
+    sockaddr_in from{};
+    socklen_t size = sizeof from;
+    ASSERT_EQ(
+        recvfrom(server, text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&from), &size),
+        4);
+    EXPECT_EQ(ntohl(from.sin_addr.s_addr), client.v4_value());
+    ASSERT_EQ(sendto(server, "pong", 4, 0, reinterpret_cast<sockaddr*>(&from), size), 4);
+    close(server);
+
+    // Other things that the host says on a new interface come too.
+    for (unsigned i = 0; i < 20; ++i) {
+      auto got = next(*ports);
+      ASSERT_TRUE(got) << "no answer came back";
+      Packet& p = got->first;
+      EXPECT_TRUE(p.has(packet_flag::kFromHost));
+      const bool udp4 = p.length >= 46 && load_be16(p.data + 12) == 0x0800 && p.data[23] == 17;
+      const bool answer = udp4 && std::memcmp(p.data + 42, "pong", 4) == 0;
+      if (answer) {
+        EXPECT_EQ(std::memcmp(p.data, kGateway.bytes.data(), 6), 0);
+        EXPECT_EQ(load_be32(p.data + 26), ours.v4_value());
+        EXPECT_EQ(load_be32(p.data + 30), client.v4_value());
+      }
+      Packet* const back[] = {&p};
+      ports->queue(0, 0).release(back);
+      if (answer) break;
+      ASSERT_LT(i, 19U) << "no answer among what came back";
+    }
+    // By difference: one address goes with its rule, the other stays.
+    ASSERT_TRUE(host->apply(std::vector{ours}));
+    EXPECT_FALSE(run("ip -6 rule | grep -q 7710"));
+    EXPECT_TRUE(run("ip rule | grep -q 'from 198.18.100.53 lookup 7710'"));
+  }
+  EXPECT_FALSE(run("ip rule | grep -q 7710")) << "rules go at the end";
+}
+
+TEST_F(LabTest, AnExceptionPathWithoutItsTapSaysSo) {
+  const auto host = HostNet::open("nosuchtap", kGateway);
+  ASSERT_FALSE(host);
+  EXPECT_THAT(host.error().text(), testing::HasSubstr("nosuchtap"));
 }
 
 }  // namespace
