@@ -67,9 +67,10 @@ Result<Surroundings> look_around(const PortSpec& spec, unsigned workers) {
   Surroundings around{workers, 1};
   if (spec.mode != PortMode::af_xdp) return around;
   around.kernel_queues = kernel_queues(spec.device);
-  if (spec.queues == 0 || spec.queues >= around.kernel_queues) return around;
-  if (auto ok = set_kernel_queues(spec.device, spec.queues); !ok) return tl::unexpected(ok.error());
-  around.kernel_queues = spec.queues;
+  const unsigned wanted = spec.queues != 0 ? spec.queues : workers;
+  if (wanted >= around.kernel_queues) return around;
+  if (auto ok = set_kernel_queues(spec.device, wanted); !ok) return tl::unexpected(ok.error());
+  around.kernel_queues = wanted;
   return around;
 }
 

@@ -123,7 +123,7 @@ Result<DevicePlan> plan_device(const PortSpec& spec, unsigned index, const Surro
     return fail(
         fmt::format("{} queues, but {} has {}", spec.queues, spec.device, around.kernel_queues),
         where, fmt::format("set queues to {} or less", around.kernel_queues));
-  const unsigned natural = xdp ? around.kernel_queues : around.workers;
+  const unsigned natural = xdp ? std::min(around.kernel_queues, around.workers) : around.workers;
   const unsigned wanted = spec.host ? 1 : spec.queues != 0 ? spec.queues : natural;
   DevicePlan plan;
   plan.queues = static_cast<std::uint16_t>(std::clamp(wanted, 1U, mode.max_queues));

@@ -21,11 +21,23 @@ model::NodeFacts facts_of(const v1::DataplaneConfig& config, const nic::Ports& p
   return facts;
 }
 
+/// What the host answers for itself: interface addresses, and name servers' (DNS over TCP).
+std::vector<IpAddress> host_addresses(const Sources& sources) {
+  std::vector<IpAddress> addresses;
+  for (const route::PortSource& port : sources.route.ports)
+    for (const Prefix& prefix : port.addresses) addresses.push_back(prefix.address);
+  for (const dns::ServerSource& server : sources.dns.servers)
+    addresses.insert(addresses.end(), server.addresses.begin(), server.addresses.end());
+  return addresses;
+}
+
 }  // namespace
 
-Node::Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports)
+Node::Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports,
+           std::optional<nic::HostNet> host)
     : config_(config),
       ports_(std::move(ports)),
+      host_(std::move(host)),
       slots_(config.counters_max()),
       publisher_(static_cast<std::uint32_t>(config.cores().workers_size())),
       facts_(facts_of(config, *ports_)),
@@ -68,6 +80,8 @@ void Node::follow(const Sources& sources) {
     if (port.id == kNoPort) continue;
     if (auto set = ports_->set_mtu(port.id, port.mtu); !set) log_error(set.error());
   }
+  if (!host_) return;
+  if (auto applied = host_->apply(host_addresses(sources)); !applied) log_error(applied.error());
 }
 
 std::vector<v1::PortFact> Node::ports() {
@@ -105,6 +119,7 @@ void Node::sample_ports(agent::Samples& samples) {
     total("port_receive_no_buffer_total", statistics.rx_no_buffer);
     total("port_receive_errors_total", statistics.rx_errors);
     total("port_receive_oversize_total", statistics.rx_oversize);
+    total("port_early_drops_total", statistics.early_drops);
     total("port_transmit_packets_total", statistics.tx_packets);
     total("port_transmit_bytes_total", statistics.tx_bytes);
     total("port_transmit_errors_total", statistics.tx_errors);

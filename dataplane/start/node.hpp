@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "dataplane/agent/applier.hpp"
 #include "dataplane/agent/plane.hpp"
+#include "dataplane/nic/host_net.hpp"
 #include "dataplane/nic/port.hpp"
 #include "dataplane/start/workers.hpp"
 #include "sluice/v1/node.pb.h"
@@ -17,8 +19,10 @@ namespace sluice::start {
 /// The seam between the agent and the parts. Made and used by the control thread.
 class Node final : public agent::Plane {
  public:
-  /// `ports` are opened, in the order of the configuration, the exception TAP last.
-  Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports);
+  /// `ports` are opened, in the order of the configuration, the exception TAP last; `host` is the
+  /// kernel's side of that.
+  Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports,
+       std::optional<nic::HostNet> host);
 
   /// Makes the workers and starts them. `initial` sizes their tables: limits that a state sets are
   /// reserved now and stay until the next start.
@@ -44,6 +48,7 @@ class Node final : public agent::Plane {
 
   const v1::DataplaneConfig config_;
   std::unique_ptr<nic::Ports> ports_;
+  std::optional<nic::HostNet> host_;
   SlotRegistry slots_;
   Publisher<Snapshot> publisher_;
   model::NodeFacts facts_;

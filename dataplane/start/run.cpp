@@ -8,6 +8,7 @@
 #include "dataplane/agent/agent.hpp"
 #include "dataplane/agent/file_steering.hpp"
 #include "dataplane/nic/eal.hpp"
+#include "dataplane/route/table.hpp"
 #include "dataplane/runtime/core.hpp"
 #include "dataplane/runtime/instance_lock.hpp"
 #include "dataplane/runtime/log.hpp"
@@ -56,6 +57,14 @@ Result<nic::Eal> start_eal(const v1::DataplaneConfig& config,
                           .buffers = config.memory().buffers(),
                           .verbose = config.logging().level() == "debug"},
                          specs);
+}
+
+/// The kernel's side of the exception path, if there is one; its TAP was made with the ports.
+Result<std::optional<nic::HostNet>> open_host(const v1::DataplaneConfig& config) {
+  if (config.exception().tap().empty()) return std::nullopt;
+  auto host = nic::HostNet::open(config.exception().tap(), route::kGatewayMac);
+  if (!host) return tl::unexpected(host.error());
+  return std::optional<nic::HostNet>(*std::move(host));
 }
 
 /// Gives up root where the configuration names a user. The state folder must be theirs.
@@ -127,7 +136,9 @@ Result<void> run(const v1::DataplaneConfig& config, const v1::DesiredState& init
       nic::open_ports(specs, {.workers = static_cast<unsigned>(config.cores().workers_size()),
                               .buffers = config.memory().buffers()});
   if (!ports) return tl::unexpected(ports.error());
-  Node node(config, *std::move(ports));
+  auto host = open_host(config);
+  if (!host) return tl::unexpected(host.error());
+  Node node(config, *std::move(ports), *std::move(host));
   if (auto given_up = give_up_root(config); !given_up) return given_up;
 
   // Threads, which inherit what is left of the privileges.

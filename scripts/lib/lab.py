@@ -141,12 +141,12 @@ class Lab:
         for namespace in self.namespaces:
             run("ip", "netns", "add", namespace)
             run("ip", "-n", namespace, "link", "set", "lo", "up")
-        run("ip", "link", "add", "eth0", "netns", self.namespace("client"), "numtxqueues", "2",
-            "numrxqueues", "2", "type", "veth", "peer", "name", "wan", "netns", self.namespace("dut"),
-            "numtxqueues", "2", "numrxqueues", "2")
-        run("ip", "link", "add", "uplink", "netns", self.namespace("lan"), "numtxqueues", "2",
-            "numrxqueues", "2", "type", "veth", "peer", "name", "lan", "netns", self.namespace("dut"),
-            "numtxqueues", "2", "numrxqueues", "2")
+        run("ip", "link", "add", "eth0", "netns", self.namespace("client"), "numtxqueues", "1",
+            "numrxqueues", "1", "type", "veth", "peer", "name", "wan", "netns", self.namespace("dut"),
+            "numtxqueues", "1", "numrxqueues", "1")
+        run("ip", "link", "add", "uplink", "netns", self.namespace("lan"), "numtxqueues", "1",
+            "numrxqueues", "1", "type", "veth", "peer", "name", "lan", "netns", self.namespace("dut"),
+            "numtxqueues", "1", "numrxqueues", "1")
         lan = self.namespace("lan")
         run("ip", "-n", lan, "link", "add", "segment", "type", "bridge", "stp_state", "0",
             "mcast_snooping", "0")
