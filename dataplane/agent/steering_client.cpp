@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include "dataplane/agent/steering_stream.hpp"
 #include "dataplane/runtime/log.hpp"
@@ -11,12 +11,12 @@ namespace sluice::agent {
 namespace {
 
 Result<std::string> read_pem(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file || text.empty()) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  if (text.str().empty()) {
     return fail("cannot read the file of certificates", path, "check `tls` and who may read it");
   }
-  return text;
+  return text.str();
 }
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(

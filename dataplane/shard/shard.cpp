@@ -37,6 +37,11 @@ struct Shard::Loop {
   Nanoseconds retry_at = 0;
 };
 
+Shard::Shard(Publisher<Snapshot>& snapshots, Clock& clock, const ShardOptions& options)
+    : snapshots_(snapshots), clock_(clock), options_(options) {}
+
+Shard::~Shard() = default;
+
 Result<void> Shard::run(const std::atomic<bool>& stop) {
   auto ring = io::Uring::open(options_.ring_entries);
   if (!ring) return tl::unexpected(ring.error());

@@ -25,8 +25,8 @@ struct ShardOptions {
 /// Made by the main thread, run by its own; counters may be read by any.
 class Shard {
  public:
-  Shard(Publisher<Snapshot>& snapshots, Clock& clock, const ShardOptions& options)
-      : snapshots_(snapshots), clock_(clock), options_(options) {}
+  Shard(Publisher<Snapshot>& snapshots, Clock& clock, const ShardOptions& options);
+  ~Shard();
 
   /// The thread's body: serves until `stop`, then lets connections finish for a moment and ends.
   /// Error: the kernel gives no io_uring.

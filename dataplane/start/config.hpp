@@ -8,7 +8,7 @@
 #include "dataplane/nic/eal.hpp"
 #include "dataplane/nic/port_modes.hpp"
 #include "dataplane/runtime/idle.hpp"
-#include "sluice/v1/node.pb.h"
+#include "dataplane/start/node_proto.hpp"
 #include "sluice/v1/state.pb.h"
 
 namespace sluice::start {

@@ -39,7 +39,8 @@ Node::Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports,
       ports_(std::move(ports)),
       host_(std::move(host)),
       slots_(config.counters_max()),
-      publisher_(static_cast<std::uint32_t>(config.cores().workers_size())),
+      publisher_(
+          static_cast<std::uint32_t>(config.cores().workers_size() + config.cores().shards_size())),
       facts_(facts_of(config, *ports_)),
       applier_(publisher_, slots_, facts_, [this](const Sources& sources) { follow(sources); }) {}
 
@@ -56,7 +57,21 @@ Result<void> Node::start(const v1::DesiredState& initial, const HashSeed& seed) 
   options.pipeline.tracking = sources.firewall.tracking;
   options.pipeline.flows_max = config_.flows_max();
   workers_ = std::make_unique<Workers>(options, *ports_, publisher_);
-  return workers_->start();
+  const std::vector<unsigned> shard_cores(config_.cores().shards().begin(),
+                                          config_.cores().shards().end());
+  shards_ =
+      std::make_unique<Shards>(shard_cores, workers_->count(), config_.counters_max(), publisher_);
+  make_tracing();
+  if (auto started = workers_->start(); !started) return started;
+  return shards_->start();
+}
+
+void Node::make_tracing() {
+  std::vector<TraceChannel*> channels;
+  for (std::uint16_t i = 0; i < workers_->count(); ++i) channels.push_back(&workers_->trace(i));
+  std::vector<std::string> names;
+  for (PortId id = 0; id < ports_->count(); ++id) names.push_back(ports_->name(id));
+  tracing_ = std::make_unique<Tracing>(std::move(channels), std::move(names));
 }
 
 void Node::turn(Nanoseconds now) {
@@ -68,6 +83,7 @@ void Node::turn(Nanoseconds now) {
 }
 
 void Node::stop() {
+  if (shards_) shards_->stop();
   if (workers_) workers_->stop();
 }
 
@@ -76,12 +92,21 @@ std::vector<v1::Problem> Node::apply(const v1::Snapshot& snapshot, const model::
 }
 
 void Node::follow(const Sources& sources) {
+  follow_error_.clear();
+  const auto note = [this](const ::sluice::Result<void>& done) {
+    if (done) return;
+    log_error(done.error());
+    if (follow_error_.empty()) follow_error_ = done.error().text();
+  };
   for (const route::PortSource& port : sources.route.ports) {
-    if (port.id == kNoPort) continue;
-    if (auto set = ports_->set_mtu(port.id, port.mtu); !set) log_error(set.error());
+    if (port.id != kNoPort) note(ports_->set_mtu(port.id, port.mtu));
   }
-  if (!host_) return;
-  if (auto applied = host_->apply(host_addresses(sources)); !applied) log_error(applied.error());
+  if (host_) note(host_->apply(host_addresses(sources)));
+  std::vector<Prefix> early;
+  for (const firewall::AddressSetSource& set : sources.firewall.sets) {
+    if (set.early_drop) early.insert(early.end(), set.prefixes.begin(), set.prefixes.end());
+  }
+  note(ports_->set_early_drop(early));
 }
 
 std::vector<v1::PortFact> Node::ports() {
@@ -99,7 +124,12 @@ std::vector<v1::PortFact> Node::ports() {
 }
 
 void Node::sample(agent::Samples& samples) {
-  workers_->sample(samples, slots_);
+  workers_->sample(samples);
+  shards_->sample(samples);
+  std::vector<const CounterBlock*> blocks;
+  workers_->append_blocks(blocks);
+  shards_->append_blocks(blocks);
+  samples.slots(slots_, blocks);
   sample_ports(samples);
   samples.gauge("snapshots_retired", {}, static_cast<double>(publisher_.retired()));
   samples.gauge("counter_slots_used", {}, static_cast<double>(slots_.all().size()));
@@ -123,26 +153,35 @@ void Node::sample_ports(agent::Samples& samples) {
     total("port_transmit_packets_total", statistics.tx_packets);
     total("port_transmit_bytes_total", statistics.tx_bytes);
     total("port_transmit_errors_total", statistics.tx_errors);
+    total("port_early_drops_total", statistics.early_drops);
     samples.gauge("port_link_up", {{"port", port}}, ports_->link_up(id) ? 1 : 0);
   }
 }
 
 std::string Node::trouble() {
-  std::string trouble = workers_->stuck();
-  if (slots_.exhausted() != 0) {
-    trouble += (trouble.empty() ? "" : "; ");
-    trouble += "more named counters than counters_max: some are not counted";
-  }
+  std::string trouble;
+  const auto add = [&trouble](const std::string& more) {
+    if (!more.empty()) trouble += (trouble.empty() ? "" : "; ") + more;
+  };
+  add(workers_->stuck());
+  add(shards_->trouble());
+  add(follow_error_);
+  if (slots_.exhausted() != 0) add("more named counters than counters_max: some are not counted");
   return trouble;
 }
 
 void Node::trace(const v1::Trace& trace) {
-  v1::FromDataplane& out = results_.emplace_back();
-  out.mutable_traced()->set_id(trace.id());
-  out.mutable_traced()->set_last(true);
+  const auto begun = tracing_->begin(trace);
+  if (begun) return;
+  v1::TracedPacket& refusal = *results_.emplace_back().mutable_traced();
+  refusal.set_id(trace.id());
+  refusal.set_reason(begun.error().text());
+  refusal.set_last(true);
 }
 
-void Node::stop_trace(std::uint64_t) {}
+void Node::stop_trace(std::uint64_t id) {
+  tracing_->end(id);
+}
 
 void Node::ask(const v1::Query& query) {
   v1::FromDataplane& out = results_.emplace_back();
@@ -154,6 +193,9 @@ void Node::ask(const v1::Query& query) {
 }
 
 void Node::take_results(const Sink& sink) {
+  if (const auto& live = publisher_.live()) {
+    tracing_->collect(clock_.now(), MonotonicClock::unix_time(), *live, sink);
+  }
   for (v1::FromDataplane& result : std::exchange(results_, {})) sink(std::move(result));
 }
 

@@ -11,8 +11,10 @@
 #include "dataplane/agent/plane.hpp"
 #include "dataplane/nic/host_net.hpp"
 #include "dataplane/nic/port.hpp"
+#include "dataplane/start/node_proto.hpp"
+#include "dataplane/start/shards.hpp"
+#include "dataplane/start/tracing.hpp"
 #include "dataplane/start/workers.hpp"
-#include "sluice/v1/node.pb.h"
 
 namespace sluice::start {
 
@@ -43,6 +45,7 @@ class Node final : public agent::Plane {
   void take_results(const Sink& sink) override;
 
  private:
+  void make_tracing();
   void follow(const Sources& sources);
   void sample_ports(agent::Samples& samples);
 
@@ -53,7 +56,11 @@ class Node final : public agent::Plane {
   Publisher<Snapshot> publisher_;
   model::NodeFacts facts_;
   agent::Applier applier_;
+  MonotonicClock clock_;
   std::unique_ptr<Workers> workers_;
+  std::unique_ptr<Shards> shards_;
+  std::unique_ptr<Tracing> tracing_;
+  std::string follow_error_;  ///< what of the live state could not be done outside the workers
   std::vector<v1::FromDataplane> results_;  ///< waiting for take_results
   Nanoseconds link_at_ = 0;
 };

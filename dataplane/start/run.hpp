@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dataplane/runtime/result.hpp"
-#include "sluice/v1/node.pb.h"
+#include "dataplane/start/node_proto.hpp"
 #include "sluice/v1/state.pb.h"
 
 namespace sluice::start {

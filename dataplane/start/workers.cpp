@@ -121,14 +121,15 @@ void Workers::stop() {
   }
 }
 
-void Workers::sample(agent::Samples& samples, const SlotRegistry& slots) const {
-  std::vector<const CounterBlock*> blocks;
+void Workers::sample(agent::Samples& samples) const {
   for (std::uint16_t i = 0; i < count(); ++i) {
     samples.books(std::to_string(i), lanes_[i]->worker.books());
     sample_loop(samples, i);
-    blocks.push_back(&lanes_[i]->slots);
   }
-  samples.slots(slots, blocks);
+}
+
+void Workers::append_blocks(std::vector<const CounterBlock*>& blocks) const {
+  for (const auto& lane : lanes_) blocks.push_back(&lane->slots);
 }
 
 void Workers::sample_loop(agent::Samples& samples, std::uint16_t index) const {

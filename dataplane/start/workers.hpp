@@ -43,7 +43,9 @@ class Workers {
   void stop();
 
   [[nodiscard]] std::uint16_t count() const { return static_cast<std::uint16_t>(lanes_.size()); }
-  void sample(agent::Samples& samples, const SlotRegistry& slots) const;
+  void sample(agent::Samples& samples) const;
+  /// Adds the named counters of each worker.
+  void append_blocks(std::vector<const CounterBlock*>& blocks) const;
   /// Which worker has not turned since the last call, as a sentence; empty if all have.
   [[nodiscard]] std::string stuck();
   [[nodiscard]] TraceChannel& trace(std::uint16_t worker) { return lanes_[worker]->trace; }

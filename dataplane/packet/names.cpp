@@ -1,0 +1,118 @@
+#include "dataplane/packet/names.hpp"
+
+#include "dataplane/balancer/service_table.hpp"
+#include "dataplane/firewall/rule_set.hpp"
+#include "dataplane/packet/pipeline.hpp"
+
+namespace sluice {
+namespace {
+
+std::string protocol_name(const TraceRecord& record) {
+  if (record.ip_version == 0) return record.ether_type == 0x0806 ? "arp" : "unknown";
+  switch (record.key.protocol) {
+    case ip_protocol::kTcp:
+      return "tcp";
+    case ip_protocol::kUdp:
+      return "udp";
+    case ip_protocol::kIcmp:
+      return "icmp";
+    case ip_protocol::kIcmp6:
+      return "icmp6";
+    default:
+      return "protocol " + std::to_string(record.key.protocol);
+  }
+}
+
+bool has_ports(std::uint8_t protocol) {
+  return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
+}
+
+std::string_view name_of(ConnectionState state) {
+  constexpr std::array<std::string_view, 5> kNames{"untracked", "new", "established", "related",
+                                                   "invalid"};
+  return kNames[static_cast<unsigned>(state)];
+}
+
+std::string flow_text(const FlowKey& key) {
+  const bool ports = has_ports(key.protocol);
+  return endpoint(key.source, key.source_port, ports) + " > " +
+         endpoint(key.destination, key.destination_port, ports);
+}
+
+void append(std::string& text, const std::string& part) {
+  if (part.empty()) return;
+  if (!text.empty()) text += ", ";
+  text += part;
+}
+
+/// What changed at this step.
+std::string change_text(const TraceStep& before, const TraceStep& step, const Snapshot& snapshot) {
+  std::string text;
+  if (step.connection != before.connection)
+    append(text, "connection " + std::string(name_of(step.connection)));
+  if (step.rule != before.rule) append(text, "rule " + rule_name(snapshot, step.rule));
+  if (step.service != before.service)
+    append(text, "service " + service_name(snapshot, step.service));
+  if (step.backend != before.backend)
+    append(text, "backend " + backend_name(snapshot, step.backend));
+  if (!(step.key == before.key)) append(text, "now " + flow_text(step.key));
+  if (step.out_port != before.out_port)
+    append(text, "to port " + port_name(snapshot, step.out_port));
+  return text;
+}
+
+std::string verdict_text(const TraceStep& step) {
+  if (step.verdict == Verdict::none) return {};
+  if (step.verdict != Verdict::dropped) return std::string(name_of(step.verdict));
+  return "drop, " + std::string(name_of(step.reason));
+}
+
+}  // namespace
+
+std::string rule_name(const Snapshot& snapshot, std::uint32_t rule) {
+  return rule == 0 ? std::string{} : snapshot.firewall->rule_name(rule - 1);
+}
+
+std::string service_name(const Snapshot& snapshot, std::uint32_t service) {
+  return service == 0 ? std::string{} : snapshot.balancer->service_name(service - 1);
+}
+
+std::string backend_name(const Snapshot& snapshot, std::uint32_t backend) {
+  return backend == 0 ? std::string{} : snapshot.balancer->backend_name(backend - 1);
+}
+
+std::string port_name(const Snapshot& snapshot, PortId port) {
+  if (port == kNoPort) return {};
+  if (port == snapshot.route->host_port()) return "host";
+  const route::Port& known = snapshot.route->port(port);
+  return known.known ? known.name : std::to_string(port);
+}
+
+std::string endpoint(const IpAddress& address, std::uint16_t port, bool has_port) {
+  if (!has_port) return address.text();
+  const std::string text = address.is_v4() ? address.text() : "[" + address.text() + "]";
+  return text + ":" + std::to_string(port);
+}
+
+std::string summary_of(const TraceRecord& record) {
+  std::string text = protocol_name(record);
+  if (record.ip_version != 0) text += " " + flow_text(record.key);
+  return text + " length " + std::to_string(record.length);
+}
+
+std::vector<StepText> steps_of(const TraceRecord& record, const Snapshot& snapshot) {
+  std::vector<StepText> steps;
+  TraceStep before;
+  before.key = record.key;
+  for (unsigned i = 0; i < record.steps_count; ++i) {
+    const TraceStep& step = record.steps[i];
+    std::string text = change_text(before, step, snapshot);
+    append(text, verdict_text(step));
+    if (text.empty()) text = "passed on";
+    steps.push_back({std::string(stage_name(step.stage)), std::move(text)});
+    before = step;
+  }
+  return steps;
+}
+
+}  // namespace sluice
