@@ -145,9 +145,9 @@ class Compiler {
     return found;
   }
 
-  TrafficSlots traffic_slots(const std::string& kind, const std::string& name) {
-    return {slot(kind + "/" + name), slot(kind + "_replies/" + name),
-            slot(kind + "_flows/" + name)};
+  /// Segments that name a thing are followed by its name: metrics take them as labels.
+  TrafficSlots traffic_slots(const std::string& name) {
+    return {slot(name), slot("replies/" + name), slot(name + "/flows")};
   }
 
   void add(const ServiceSource& source) {
@@ -156,7 +156,7 @@ class Compiler {
     service.mode = source.mode;
     service.first_backend = static_cast<std::uint32_t>(table_->backends_.size());
     service.backends = static_cast<std::uint32_t>(source.backends.size());
-    service.slots = traffic_slots("service", source.name);
+    service.slots = traffic_slots("service/" + source.name);
     service.lifetimes = lifetimes_of(source);
     for (const BackendSource& backend : source.backends) add(source, backend, index);
     for (const IpAddress& address : source.addresses) {
@@ -176,7 +176,7 @@ class Compiler {
     backend.alive = source.alive;
     backend.accepts = source.alive && source.weight != 0;
     backend.service = index;
-    backend.slots = traffic_slots("backend", service.name + "/" + source.name);
+    backend.slots = traffic_slots("service/" + service.name + "/backend/" + source.name);
     if (backend.id() >= table_->by_id_.size()) table_->by_id_.resize(backend.id() + 1);
     table_->by_id_[backend.id()] = static_cast<std::uint32_t>(table_->backends_.size()) + 1;
     table_->backends_.push_back(backend);

@@ -280,20 +280,20 @@ TEST(Nat, TrafficAndFlowsAreCounted) {
   const Conversation c{"198.18.0.2", "198.18.100.80", 5000, 80, true};
   const auto sent = lab.send(c.forward(tcp_flag::kSyn));
   const auto back = lab.send(c.reply(sent.packet.key.destination, 8080, kSynAck));
-  const std::string b = "/web/" + lab.backend_of(sent.packet);
+  const std::string b = "service/web/backend/" + lab.backend_of(sent.packet);
   const std::uint64_t forward = sent.bytes.size() - 14;
   const std::uint64_t replies = back.bytes.size() - 14;
-  for (const std::string& name : {std::string("service/web"), "backend" + b}) {
+  for (const std::string& name : {std::string("service/web"), b}) {
     EXPECT_EQ(1U, lab.counted(name).events) << name;
     EXPECT_EQ(forward, lab.counted(name).units) << name;
   }
-  for (const std::string& name : {std::string("service_replies/web"), "backend_replies" + b})
+  for (const std::string& name : {std::string("replies/service/web"), "replies/" + b})
     EXPECT_EQ(replies, lab.counted(name).units) << name;
-  EXPECT_EQ(1U, lab.counted("service_flows/web").events);
-  EXPECT_EQ(1U, lab.counted("backend_flows" + b).events);
-  EXPECT_EQ(0U, lab.counted("backend_flows" + b).units);  // ended
+  EXPECT_EQ(1U, lab.counted("service/web/flows").events);
+  EXPECT_EQ(1U, lab.counted(b + "/flows").events);
+  EXPECT_EQ(0U, lab.counted(b + "/flows").units);  // ended
   lab.flows->remove(sent.packet.flow - 1);
-  EXPECT_EQ(1U, lab.counted("backend_flows" + b).units);
+  EXPECT_EQ(1U, lab.counted(b + "/flows").units);
   EXPECT_EQ(3U * 3 + 9 * 3, lab.services->counters().size());
 }
 
