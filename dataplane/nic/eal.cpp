@@ -75,9 +75,10 @@ std::vector<std::string> arguments_of(const EalOptions& options, std::span<const
                      {"--no-huge", "-m", std::to_string(options.megabytes), "--no-shconf"});
   }
   if (!options.verbose) {
-    // The TAP driver calls it an error that a kernel lacks what only its flow rules need.
+    // The TAP driver calls it an error that a kernel lacks what only its flow rules need. Of the
+    // patterns that match a driver loaded later, the first given holds.
     arguments.insert(arguments.end(),
-                     {"--log-level", "*:error", "--log-level", "pmd.net.tap:critical"});
+                     {"--log-level", "pmd.net.tap:critical", "--log-level", "*:error"});
   }
   const auto drivers = driver_arguments(ports);
   arguments.insert(arguments.end(), drivers.begin(), drivers.end());
