@@ -34,7 +34,6 @@ bool start(Context& context, PortId port, unsigned size, Packet& packet) {
 }
 
 void send(Context& context, Packet& packet) {
-  packet.verdict = Verdict::sent;
   context.books->originated.add(1);
   context.emitter->emit(packet);
 }
