@@ -6,7 +6,7 @@
 namespace sluice::start {
 namespace {
 
-constexpr Nanoseconds kLinkInterval = kSecond;
+constexpr Nanoseconds kWatchInterval = kSecond;
 
 model::NodeFacts facts_of(const v1::DataplaneConfig& config, const nic::Ports& ports) {
   model::NodeFacts facts;
@@ -76,10 +76,18 @@ void Node::make_tracing() {
 
 void Node::turn(Nanoseconds now) {
   publisher_.collect();
-  if (now >= link_at_) {
-    link_at_ = now + kLinkInterval;
-    ports_->poll_link();
+  if (now < watch_at_) return;
+  watch_at_ = now + kWatchInterval;
+  ports_->poll_link();
+  std::string trouble = find_trouble();
+  if (trouble != trouble_) {
+    if (trouble.empty()) {
+      log_info("healthy again");
+    } else {
+      log_warning("not healthy", {{"reason", trouble}});
+    }
   }
+  trouble_ = std::move(trouble);
 }
 
 void Node::stop() {
@@ -158,7 +166,7 @@ void Node::sample_ports(agent::Samples& samples) {
   }
 }
 
-std::string Node::trouble() {
+std::string Node::find_trouble() {
   std::string trouble;
   const auto add = [&trouble](const std::string& more) {
     if (!more.empty()) trouble += (trouble.empty() ? "" : "; ") + more;

@@ -29,7 +29,7 @@ class Node final : public agent::Plane {
   /// Makes the workers and starts them. `initial` sizes their tables: limits that a state sets are
   /// reserved now and stay until the next start.
   [[nodiscard]] Result<void> start(const v1::DesiredState& initial, const HashSeed& seed);
-  /// What is due: old snapshots freed, link state watched.
+  /// What is due: old snapshots freed; once a second, link state and health watched.
   void turn(Nanoseconds now);
   /// Ends the workers; the ports are closed by the destructor.
   void stop();
@@ -38,7 +38,7 @@ class Node final : public agent::Plane {
                                                const model::Places* places) override;
   [[nodiscard]] std::vector<v1::PortFact> ports() override;
   void sample(agent::Samples& samples) override;
-  [[nodiscard]] std::string trouble() override;
+  [[nodiscard]] std::string trouble() override { return trouble_; }
   void ask(const v1::Query& query) override;
   void trace(const v1::Trace& trace) override;
   void stop_trace(std::uint64_t id) override;
@@ -46,6 +46,7 @@ class Node final : public agent::Plane {
 
  private:
   void make_tracing();
+  [[nodiscard]] std::string find_trouble();
   void follow(const Sources& sources);
   void sample_ports(agent::Samples& samples);
 
@@ -62,7 +63,8 @@ class Node final : public agent::Plane {
   std::unique_ptr<Tracing> tracing_;
   std::string follow_error_;  ///< what of the live state could not be done outside the workers
   std::vector<v1::FromDataplane> results_;  ///< waiting for take_results
-  Nanoseconds link_at_ = 0;
+  std::string trouble_;                     ///< as it was found last
+  Nanoseconds watch_at_ = 0;
 };
 
 }  // namespace sluice::start

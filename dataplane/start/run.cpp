@@ -24,8 +24,9 @@ namespace {
 constexpr Nanoseconds kTurnInterval = 50 * kMillisecond;  ///< of the control thread
 
 /// Capabilities that are still needed after start-up: to configure interfaces, to fill the maps of
-/// the XDP program, and to lock memory for the NIC.
-const std::vector<std::string> kKeptCapabilities = {"cap_net_admin", "cap_bpf", "cap_ipc_lock"};
+/// the XDP program, to lock memory for the NIC, and to listen on ports such as DNS's.
+const std::vector<std::string> kKeptCapabilities = {"cap_net_admin", "cap_bpf", "cap_ipc_lock",
+                                                    "cap_net_bind_service"};
 
 Result<void> check_cores(const v1::DataplaneConfig& config) {
   const std::vector<unsigned> allowed = allowed_cores();
@@ -76,7 +77,8 @@ Result<void> give_up_root(const v1::DataplaneConfig& config) {
   if (access(config.state_folder().c_str(), W_OK) != 0) {
     return fail(fmt::format("'{}' may not write in the state folder", config.run_as()),
                 config.state_folder(),
-                fmt::format("chown -R {} {}", config.run_as(), config.state_folder()));
+                fmt::format("chown -R {} {}, and let them enter the folders above it",
+                            config.run_as(), config.state_folder()));
   }
   return {};
 }
