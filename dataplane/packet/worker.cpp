@@ -57,6 +57,7 @@ bool Worker::poll(const Snapshot& snapshot, const Source& source) {
   burst_->count = source.queue->receive(burst_->packets);
   if (burst_->count == 0) return false;
   books_.received.add(burst_->count);
+  burst_sizes_[static_cast<std::size_t>(std::bit_width(burst_->count)) - 1].add(1);
   finish(snapshot, source.may_spread);
   return true;
 }

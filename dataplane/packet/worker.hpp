@@ -2,6 +2,8 @@
 /// test and a simulator drive it alike.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -31,6 +33,9 @@ struct WorkerOptions {
   std::uint64_t icmp_errors_per_second = 1'000;
 };
 
+/// Bursts received by size: 1, 2 to 3, 4 to 7, ... up to kBurstMax.
+using BurstSizes = std::array<Counter, std::bit_width(kBurstMax)>;
+
 /// Used by one thread. Pools, queues, inboxes and the reader must outlive it.
 class Worker {
  public:
@@ -43,6 +48,7 @@ class Worker {
   bool turn(Nanoseconds now);
 
   [[nodiscard]] const Books& books() const { return books_; }
+  [[nodiscard]] const BurstSizes& burst_sizes() const { return burst_sizes_; }
   [[nodiscard]] Pipeline& pipeline() { return pipeline_; }
 
  private:
@@ -62,6 +68,7 @@ class Worker {
   std::vector<Source> sources_;
   std::vector<Inbox*> inboxes_;
   Books books_;
+  BurstSizes burst_sizes_;
   Pipeline pipeline_;
   Transmitter transmitter_;
   Context context_;

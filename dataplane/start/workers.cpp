@@ -125,6 +125,13 @@ void Workers::sample(agent::Samples& samples) const {
   for (std::uint16_t i = 0; i < count(); ++i) {
     samples.books(std::to_string(i), lanes_[i]->worker.books());
     sample_loop(samples, i);
+    if (inboxes_.empty()) continue;
+    std::uint64_t waiting = 0;
+    for (std::uint16_t from = 0; from < count(); ++from) {
+      waiting += inboxes_[i]->packets.from(from).size();
+    }
+    samples.gauge("worker_inbox_packets", {{"worker", std::to_string(i)}},
+                  static_cast<double>(waiting));
   }
 }
 
@@ -148,6 +155,23 @@ void Workers::sample_loop(agent::Samples& samples, std::uint16_t index) const {
   total("worker_busy_turns_total", loop.busy_turns.value());
   total("worker_sleeps_total", loop.sleeps.value());
   total("trace_records_lost_total", lanes_[index]->trace.records.refused());
+  sample_bursts(samples, worker, lanes_[index]->worker);
+}
+
+/// As Prometheus has a histogram: what a bucket counts includes all smaller bursts.
+void Workers::sample_bursts(agent::Samples& samples, const std::string& index,
+                            const Worker& worker) const {
+  std::uint64_t bursts = 0;
+  for (std::size_t i = 0; i < worker.burst_sizes().size(); ++i) {
+    bursts += worker.burst_sizes()[i].value();
+    const bool last = i + 1 == worker.burst_sizes().size();
+    samples.total("worker_burst_size_bucket",
+                  {{"worker", index}, {"le", last ? "+Inf" : std::to_string((2U << i) - 1)}},
+                  static_cast<double>(bursts));
+  }
+  samples.total("worker_burst_size_count", {{"worker", index}}, static_cast<double>(bursts));
+  samples.total("worker_burst_size_sum", {{"worker", index}},
+                static_cast<double>(worker.books().received.value()));
 }
 
 std::string Workers::stuck() {

@@ -67,6 +67,7 @@ class Workers {
 
   void run(Lane& lane);
   void sample_loop(agent::Samples& samples, std::uint16_t index) const;
+  void sample_bursts(agent::Samples& samples, const std::string& index, const Worker& worker) const;
 
   std::vector<unsigned> cores_;
   IdleLimits idle_;
