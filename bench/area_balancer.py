@@ -1,0 +1,7 @@
+"""The balancer's stages alone."""
+
+import micro
+
+
+def run(quick):
+    return [micro.run("balancer stages", "balancer_bench", quick)], True

@@ -1,0 +1,163 @@
+/// The whole path on one core: a real DPDK port (null or ring), a worker, one case. Prints one line of
+/// JSON. bench/packet.py runs it beside testpmd on the same kind of port.
+#include <x86intrin.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "bench/path/cases.hpp"
+#include "dataplane/nic/eal.hpp"
+#include "dataplane/nic/port.hpp"
+#include "dataplane/packet/worker.hpp"
+#include "dataplane/runtime/monotonic_clock.hpp"
+
+namespace {
+
+using namespace sluice;  // NOLINT: a program of one file
+
+struct Options {
+  std::string mode = "null";
+  std::string name = "forward";
+  std::uint32_t flows = 100'000;
+  double seconds = 1;
+  unsigned core = 0;
+};
+
+[[nodiscard]] bool read(int argc, char** argv, Options& options) {
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string key = argv[i], value = argv[i + 1];
+    if (key == "--mode") options.mode = value;
+    else if (key == "--case") options.name = value;
+    else if (key == "--flows") options.flows = static_cast<std::uint32_t>(std::stoul(value));
+    else if (key == "--seconds") options.seconds = std::stod(value);
+    else if (key == "--core") options.core = static_cast<unsigned>(std::stoul(value));
+    else return false;
+  }
+  return argc % 2 == 1 && (options.mode == "null" || options.mode == "ring");
+}
+
+[[nodiscard]] int give_up(const std::string& why) {
+  std::fprintf(stderr, "path_bench: %s\n", why.c_str());
+  return 1;
+}
+
+/// A ring port gives back what was sent on it: it needs packets to begin with.
+void fill_ring(PortQueue& queue, PacketPool& pool) {
+  for (int i = 0; i < 512; ++i) {
+    Packet packet;
+    if (!pool.allocate(packet)) return;
+    packet.length = 64;
+    Packet* const one = &packet;
+    if (queue.send({&one, 1}) == 0) pool.release(packet);
+  }
+}
+
+/// Only receives, stamps and sends: what the measuring itself costs.
+std::uint64_t run_bare(PortQueue& queue, std::uint64_t until_tsc) {
+  auto packets = std::make_unique<std::array<Packet, kBurstMax>>();
+  std::uint64_t count = 0;
+  while (__rdtsc() < until_tsc) {
+    const unsigned n = queue.receive(*packets);
+    std::array<Packet*, kBurstMax> out;
+    for (unsigned i = 0; i < n; ++i) out[i] = &(*packets)[i];
+    const unsigned sent = queue.send({out.data(), n});
+    queue.release({out.data() + sent, n - sent});
+    count += n;
+  }
+  return count;
+}
+
+struct Measured {
+  std::uint64_t packets = 0, dropped = 0, cycles = 0;
+  double seconds = 0;
+};
+
+[[nodiscard]] std::uint64_t dropped(const Books& books) {
+  std::uint64_t sum = 0;
+  for (const Counter& counter : books.dropped) sum += counter.value();
+  return sum;
+}
+
+/// Turns for a while to fill the tables, then for the measured time.
+[[nodiscard]] Measured run_worker(Worker& worker, Clock& clock, const Options& options) {
+  const Nanoseconds warm = clock.now() + static_cast<Nanoseconds>(0.3e9 + options.flows * 1000.0);
+  while (clock.now() < warm) (void)worker.turn(clock.now());
+  const std::uint64_t packets = worker.books().received.value(), drops = dropped(worker.books());
+  const Nanoseconds begin = clock.now();
+  const std::uint64_t tsc = __rdtsc();
+  const auto end = begin + static_cast<Nanoseconds>(options.seconds * 1e9);
+  Nanoseconds now = begin;
+  while (now < end) {
+    (void)worker.turn(now);
+    now = clock.now();
+  }
+  return {worker.books().received.value() - packets, dropped(worker.books()) - drops, __rdtsc() - tsc,
+          static_cast<double>(now - begin) / 1e9};
+}
+
+int run(const Options& options) {
+  nic::PortSpec spec;
+  spec.name = "p0";
+  spec.mode = options.mode == "null" ? nic::PortMode::null : nic::PortMode::ring;
+  nic::EalOptions eal_options;
+  eal_options.file_prefix = "sluice-bench-" + std::to_string(getpid());
+  eal_options.control_core = options.core;
+  auto eal = nic::Eal::start(eal_options, {&spec, 1});
+  if (!eal) return give_up(eal.error().text());
+  auto ports = nic::open_ports({&spec, 1}, {.workers = 1, .buffers = 32768, .runtime_folder = "/tmp"});
+  if (!ports) return give_up(ports.error().text());
+  PacketPool& pool = (*ports)->pool();
+  if (options.mode == "ring") fill_ring((*ports)->queue(0, 0), pool);
+
+  auto bench = bench::make_case(options.name == "bare" ? "forward" : options.name, options.flows, (*ports)->mac(0));
+  if (!bench) return give_up("no case '" + options.name + "'");
+  bench::StampedQueue queue((*ports)->queue(0, 0), bench->stamp);
+  MonotonicClock clock;
+  Measured measured;
+  if (options.name == "bare") {
+    (void)run_bare(queue, __rdtsc() + 300'000'000);
+    const Nanoseconds begin = clock.now();
+    const std::uint64_t tsc = __rdtsc();
+    while (clock.now() < begin + static_cast<Nanoseconds>(options.seconds * 1e9)) {
+      measured.packets += run_bare(queue, __rdtsc() + 1'000'000);
+    }
+    measured.cycles = __rdtsc() - tsc;
+    measured.seconds = static_cast<double>(clock.now() - begin) / 1e9;
+  } else {
+    SlotRegistry slots(65536);
+    CounterBlock block(65536);
+    auto snapshot = compile(bench->sources, 1, slots);
+    if (!snapshot) return give_up(snapshot.error().front().text());
+    Publisher<Snapshot> publisher(1);
+    publisher.publish(*snapshot);
+    Publisher<Snapshot>::Reader reader(publisher, 0);
+    WorkerOptions worker_options;
+    worker_options.pipeline.slots = &block;
+    worker_options.pipeline.tracking.connections_max = std::max(262'144U, 2 * options.flows);
+    worker_options.pipeline.flows_max = std::max(262'144U, 2 * options.flows);
+    worker_options.ports = {WorkerPort{.queue = &queue}};
+    Worker worker(worker_options, reader, pool);
+    measured = run_worker(worker, clock, options);
+  }
+  std::printf("{\"case\": \"%s\", \"mode\": \"%s\", \"flows\": %u, \"packets\": %llu, \"dropped\": %llu, \"seconds\": %.4f, "
+              "\"mpps\": %.3f, \"cycles_per_packet\": %.1f}\n",
+              options.name.c_str(), options.mode.c_str(), options.flows,
+              static_cast<unsigned long long>(measured.packets), static_cast<unsigned long long>(measured.dropped),
+              measured.seconds, static_cast<double>(measured.packets) / measured.seconds / 1e6,
+              static_cast<double>(measured.cycles) / static_cast<double>(measured.packets));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (!read(argc, argv, options)) {
+    std::fprintf(stderr, "path_bench [--mode null|ring] [--case bare|forward|filter|balance|dns] [--flows N] "
+                         "[--seconds S] [--core N]\n");
+    return 2;
+  }
+  return run(options);
+}
