@@ -22,7 +22,8 @@ constexpr MacAddress kGateway{{0x02, 0, 0, 0, 0, 0x99}};
   port.addresses = {Prefix::parse("198.18.0.1/24").value()};
   port.neighbours = {{IpAddress::parse("198.18.0.9").value(), kGateway}};
   for (int i = 11; i < 27; ++i) {
-    port.neighbours.push_back({IpAddress::parse("198.18.0." + std::to_string(i)).value(), kGateway});
+    port.neighbours.push_back(
+        {IpAddress::parse("198.18.0." + std::to_string(i)).value(), kGateway});
   }
   sources.route.ports.push_back(port);
   route::RouteEntry route;
@@ -51,10 +52,13 @@ template <class Finish>
 }
 
 [[nodiscard]] std::string hundred_rules() {
-  std::string rules = "table inet bench {\n  chain forward {\n    type filter hook forward priority 0; policy accept;\n"
-                      "    ct state established accept\n";
+  std::string rules =
+      "table inet bench {\n  chain forward {\n    type filter hook forward priority 0; policy "
+      "accept;\n"
+      "    ct state established accept\n";
   for (int i = 0; i < 99; ++i) {
-    rules += "    ip saddr 10." + std::to_string(i) + ".0.0/16 udp dport " + std::to_string(1000 + i) + " counter drop\n";
+    rules += "    ip saddr 10." + std::to_string(i) + ".0.0/16 udp dport " +
+             std::to_string(1000 + i) + " counter drop\n";
   }
   return rules + "  }\n}\n";
 }
@@ -76,7 +80,8 @@ template <class Finish>
 }
 
 [[nodiscard]] std::string zone_of_names(int names) {
-  std::string zone = "@ 300 IN SOA ns1 host 1 3600 600 86400 60\n@ 300 IN NS ns1\nns1 60 IN A 198.18.100.53\n";
+  std::string zone =
+      "@ 300 IN SOA ns1 host 1 3600 600 86400 60\n@ 300 IN NS ns1\nns1 60 IN A 198.18.100.53\n";
   for (int i = 0; i < names; ++i) {
     zone += "h" + std::to_string(i) + " 60 IN A 192.0.2." + std::to_string(i % 250 + 1) + "\n";
   }
@@ -90,7 +95,8 @@ template <class Finish>
     q.push_back(static_cast<std::uint8_t>(label.size()));
     q.insert(q.end(), label.begin(), label.end());
   }
-  for (const int b : {0, 0, 1, 0, 1, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0}) q.push_back(static_cast<std::uint8_t>(b));
+  for (const int b : {0, 0, 1, 0, 1, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0})
+    q.push_back(static_cast<std::uint8_t>(b));
   return q;
 }
 
@@ -98,7 +104,8 @@ template <class Finish>
 
 std::optional<Case> make_case(std::string_view name, std::uint32_t flows, const MacAddress& mac) {
   Sources sources = base(mac);
-  if (name == "forward") return Case{std::move(sources), stamp(mac, "203.0.113.7", flows, udp_to(9))};
+  if (name == "forward")
+    return Case{std::move(sources), stamp(mac, "203.0.113.7", flows, udp_to(9))};
   if (name == "filter") {
     sources.firewall.rules.push_back({"bench", hundred_rules(), "bench:1"});
     return Case{std::move(sources), stamp(mac, "203.0.113.7", flows, udp_to(9))};

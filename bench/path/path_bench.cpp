@@ -1,11 +1,11 @@
-/// The whole path on one core: a real DPDK port (null or ring), a worker, one case. Prints one line of
-/// JSON. bench/packet.py runs it beside testpmd on the same kind of port.
-#include <x86intrin.h>
-
+/// The whole path on one core: a real DPDK port (null or ring), a worker, one case. Prints one line
+/// of JSON. bench/packet.py runs it beside testpmd on the same kind of port.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+
+#include <x86intrin.h>
 
 #include "bench/path/cases.hpp"
 #include "dataplane/nic/eal.hpp"
@@ -28,12 +28,18 @@ struct Options {
 [[nodiscard]] bool read(int argc, char** argv, Options& options) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string key = argv[i], value = argv[i + 1];
-    if (key == "--mode") options.mode = value;
-    else if (key == "--case") options.name = value;
-    else if (key == "--flows") options.flows = static_cast<std::uint32_t>(std::stoul(value));
-    else if (key == "--seconds") options.seconds = std::stod(value);
-    else if (key == "--core") options.core = static_cast<unsigned>(std::stoul(value));
-    else return false;
+    if (key == "--mode")
+      options.mode = value;
+    else if (key == "--case")
+      options.name = value;
+    else if (key == "--flows")
+      options.flows = static_cast<std::uint32_t>(std::stoul(value));
+    else if (key == "--seconds")
+      options.seconds = std::stod(value);
+    else if (key == "--core")
+      options.core = static_cast<unsigned>(std::stoul(value));
+    else
+      return false;
   }
   return argc % 2 == 1 && (options.mode == "null" || options.mode == "ring");
 }
@@ -93,8 +99,8 @@ struct Measured {
     (void)worker.turn(now);
     now = clock.now();
   }
-  return {worker.books().received.value() - packets, dropped(worker.books()) - drops, __rdtsc() - tsc,
-          static_cast<double>(now - begin) / 1e9};
+  return {worker.books().received.value() - packets, dropped(worker.books()) - drops,
+          __rdtsc() - tsc, static_cast<double>(now - begin) / 1e9};
 }
 
 int run(const Options& options) {
@@ -106,12 +112,14 @@ int run(const Options& options) {
   eal_options.control_core = options.core;
   auto eal = nic::Eal::start(eal_options, {&spec, 1});
   if (!eal) return give_up(eal.error().text());
-  auto ports = nic::open_ports({&spec, 1}, {.workers = 1, .buffers = 32768, .runtime_folder = "/tmp"});
+  auto ports =
+      nic::open_ports({&spec, 1}, {.workers = 1, .buffers = 32768, .runtime_folder = "/tmp"});
   if (!ports) return give_up(ports.error().text());
   PacketPool& pool = (*ports)->pool();
   if (options.mode == "ring") fill_ring((*ports)->queue(0, 0), pool);
 
-  auto bench = bench::make_case(options.name == "bare" ? "forward" : options.name, options.flows, (*ports)->mac(0));
+  auto bench = bench::make_case(options.name == "bare" ? "forward" : options.name, options.flows,
+                                (*ports)->mac(0));
   if (!bench) return give_up("no case '" + options.name + "'");
   bench::StampedQueue queue((*ports)->queue(0, 0), bench->stamp);
   MonotonicClock clock;
@@ -141,12 +149,15 @@ int run(const Options& options) {
     Worker worker(worker_options, reader, pool);
     measured = run_worker(worker, clock, options);
   }
-  std::printf("{\"case\": \"%s\", \"mode\": \"%s\", \"flows\": %u, \"packets\": %llu, \"dropped\": %llu, \"seconds\": %.4f, "
-              "\"mpps\": %.3f, \"cycles_per_packet\": %.1f}\n",
-              options.name.c_str(), options.mode.c_str(), options.flows,
-              static_cast<unsigned long long>(measured.packets), static_cast<unsigned long long>(measured.dropped),
-              measured.seconds, static_cast<double>(measured.packets) / measured.seconds / 1e6,
-              static_cast<double>(measured.cycles) / static_cast<double>(measured.packets));
+  std::printf(
+      "{\"case\": \"%s\", \"mode\": \"%s\", \"flows\": %u, \"packets\": %llu, \"dropped\": %llu, "
+      "\"seconds\": %.4f, "
+      "\"mpps\": %.3f, \"cycles_per_packet\": %.1f}\n",
+      options.name.c_str(), options.mode.c_str(), options.flows,
+      static_cast<unsigned long long>(measured.packets),
+      static_cast<unsigned long long>(measured.dropped), measured.seconds,
+      static_cast<double>(measured.packets) / measured.seconds / 1e6,
+      static_cast<double>(measured.cycles) / static_cast<double>(measured.packets));
   return 0;
 }
 
@@ -155,8 +166,10 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (!read(argc, argv, options)) {
-    std::fprintf(stderr, "path_bench [--mode null|ring] [--case bare|forward|filter|balance|dns] [--flows N] "
-                         "[--seconds S] [--core N]\n");
+    std::fprintf(
+        stderr,
+        "path_bench [--mode null|ring] [--case bare|forward|filter|balance|dns] [--flows N] "
+        "[--seconds S] [--core N]\n");
     return 2;
   }
   return run(options);

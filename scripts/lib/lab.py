@@ -89,6 +89,14 @@ class Lab:
         environment = {**os.environ, "SLUICE_CONTROL": str(self.socket)}
         return run(self.bin / "sluice", *arguments, env=environment, **keywords)
 
+    def counter(self, name, **labels):
+        """A counter of the data plane, summed over what has these labels."""
+        found = [c for c in json.loads(self.sluice("get", "counters", "-o", "json").stdout) if c["name"] == name
+                 and labels.items() <= {x["name"]: x["value"] for x in c["labels"]}.items()]
+        if not found:
+            raise LabError(f"no counter {name} with {labels}")
+        return sum(int(c["value"]) for c in found)
+
     def popen(self, key, host, *command):
         """Starts a process that outlives us; its output goes to run_folder/KEY.log."""
         log = open(self.run_folder / f"{key}.log", "ab")  # noqa: SIM115 - handed to the child
