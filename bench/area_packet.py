@@ -15,7 +15,7 @@ FLOORS = {"forward": 0.5, "filter": 0.25, "balance": 0.25, "dns": 0.06}
 def testpmd(mode, forwarding, core, seconds):
     """Mpps of testpmd with one forwarding core, 64-byte packets, burst 64."""
     other = min(os.sched_getaffinity(0) - {core}, default=core)
-    command = ["dpdk-testpmd", "--lcores", f"0@{other},1@{core}", "--no-pci", f"--file-prefix=sluice-pmd-{os.getpid()}",
+    command = ["dpdk-testpmd", "--lcores", f"0@{other},1@{core}", "--in-memory", "--no-pci", f"--file-prefix=sluice-pmd-{os.getpid()}",
                f"--vdev=net_{mode}0", "--", "-i", f"--forward-mode={forwarding}", "--nb-cores=1", "--burst=64",
                "--total-num-mbufs=32768"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -112,8 +112,7 @@ int run(const Options& options) {
   eal_options.control_core = options.core;
   auto eal = nic::Eal::start(eal_options, {&spec, 1});
   if (!eal) return give_up(eal.error().text());
-  auto ports =
-      nic::open_ports({&spec, 1}, {.workers = 1, .buffers = 32768, .runtime_folder = "/tmp"});
+  auto ports = nic::open_ports({&spec, 1}, {.workers = 1, .buffers = 32768});
   if (!ports) return give_up(ports.error().text());
   PacketPool& pool = (*ports)->pool();
   if (options.mode == "ring") fill_ring((*ports)->queue(0, 0), pool);

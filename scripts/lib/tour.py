@@ -2,6 +2,7 @@
 tick or a cross for each."""
 
 import argparse
+import re
 import signal
 import sys
 import tempfile
@@ -158,9 +159,11 @@ def reweighted(text, weights):
     """lab.yaml with other weights for the backends of service web."""
     documents = text.split("\n---")
     for i, document in enumerate(documents):
-        if "kind: Service\nname: web\n" in document:
+        if re.search(r"^kind: Service\nname: web$", document, re.M):
             for backend, weight in zip(lab_module.BACKENDS, weights):
-                document = document.replace(f"name: {backend},", f"name: {backend}, weight: {weight},")
+                document = re.sub(rf"(name: {backend}\b)(,?)(\n *)?",
+                                  lambda m, w=weight: f"{m[1]}, weight: {w}{m[2]}{m[3] or ''}" if m[2]
+                                  else f"{m[1]}{m[3]}weight: {w}{m[3]}", document, count=1)
             documents[i] = document
     return "\n---".join(documents)
 

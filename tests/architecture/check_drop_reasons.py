@@ -5,16 +5,16 @@ import re
 import rooms
 
 reasons = re.findall(r"^DROP_REASON\((\w+),", (rooms.ROOT / "dataplane/packet/drop_reasons.def").read_text(), re.M)
-tests = "\n".join((rooms.ROOT / f).read_text() for f in rooms.sources(".cpp", ".py") if f.startswith("tests/"))
+tests = "\n".join((rooms.ROOT / f).read_text() for f in rooms.sources(".cpp", ".py") if f.startswith("tests/") and "architecture" not in f)
 code = "\n".join((rooms.ROOT / f).read_text() for f in rooms.sources(".cpp", ".hpp") if f.startswith("dataplane/"))
 # Produced so far only by hand; a name leaves this list with its test, and none may come back.
 AWAITING = {"connection_invalid", "connection_table_full", "tx_full", "tx_port_down", "punt_rate",
             "punt_unavailable", "handoff_full", "no_buffer"}
 problems = []
 for reason in reasons:
-    if not re.search(rf"DropReason::{reason}\b", code):
+    if not re.search(rf"\b{reason}\b", code):
         problems.append(f"nothing drops a packet for {reason}")
-    tested = re.search(rf"(DropReason::{reason}\b|[\"']{reason}[\"'])", tests)
+    tested = re.search(rf"\b{reason}\b", tests)
     if tested and reason in AWAITING:
         problems.append(f"{reason} has a test now: take it off AWAITING")
     if not tested and reason not in AWAITING:
