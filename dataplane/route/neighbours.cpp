@@ -81,8 +81,7 @@ void Neighbours::ask(Context& context, const Table& table, Neighbour& entry) {
 
 void Neighbours::give_up(Context& context, const Table& table, Neighbour& entry) {
   while (entry.held.count != 0) {
-    Packet packet = pool_.pop(entry.held);
-    context.books->held_now.add(~std::uint64_t{0});
+    Packet packet = take_held(context, entry);
     finish_unresolved(context, table, packet);
   }
   stop_resolving(entry);
@@ -110,7 +109,7 @@ DropReason Neighbours::hold(Context& context, const Table& table, PortId port,
   }
   // RFC 4861 section 7.2.2: the newest replaces the oldest.
   if (entry->held.count >= limits_.held_per_neighbour && entry->held.count != 0)
-    drop_oldest(context, *entry);
+    drop_oldest(context, *entry, DropReason::neighbour_queue_full);
   if (pool_.full() || entry->held.count >= limits_.held_per_neighbour)
     return DropReason::neighbour_queue_full;
   Packet waiting = packet;
@@ -119,17 +118,27 @@ DropReason Neighbours::hold(Context& context, const Table& table, PortId port,
   return DropReason::none;
 }
 
-void Neighbours::drop_oldest(Context& context, Neighbour& entry) {
-  Packet packet = pool_.pop(entry.held);
-  context.books->held_now.add(~std::uint64_t{0});
-  count_drop(context, DropReason::neighbour_queue_full);
+void Neighbours::drop_oldest(Context& context, Neighbour& entry, DropReason reason) {
+  Packet packet = take_held(context, entry);
+  count_drop(context, reason);
   context.pool->release(packet);
+}
+
+void Neighbours::drop_held(Context& context) {
+  for (std::uint32_t i = 0; i < cache_.entries().size(); ++i) {
+    Neighbour& entry = cache_.at(i);
+    while (entry.held.count != 0) drop_oldest(context, entry, DropReason::neighbour_unresolved);
+  }
+}
+
+Packet Neighbours::take_held(Context& context, Neighbour& entry) {
+  context.books->held_now.add(~std::uint64_t{0});  // one less
+  return pool_.pop(entry.held);
 }
 
 void Neighbours::send_held(Context& context, const Table& table, Neighbour& entry) {
   while (entry.held.count != 0) {
-    Packet packet = pool_.pop(entry.held);
-    context.books->held_now.add(~std::uint64_t{0});
+    Packet packet = take_held(context, entry);
     leave(table.port(entry.port), entry.port, entry.mac, packet);
     packet.verdict = Verdict::sent;
     context.emitter->emit(packet);

@@ -65,6 +65,9 @@ class Neighbours {
   /// is.
   void tick(Context& context, const Table& table);
 
+  /// Drops every packet that waits (neighbour_unresolved): at the end of the worker.
+  void drop_held(Context& context);
+
   /// Moves up to out.size() observations of this worker to `out`; returns how many. Each is to be
   /// given to apply() of every other worker.
   [[nodiscard]] std::size_t take_updates(std::span<NeighbourUpdate> out);
@@ -101,9 +104,9 @@ class Neighbours {
   }
 
   /// Keeps the packet until the neighbour answers, and asks for it. It is as it came in: TTL and
-  /// Ethernet header are rewritten when it leaves. None: it is held (Verdict::held), and counted
-  /// in Books::held_now by whoever settles verdicts; this class subtracts it again, and counts
-  /// what becomes of it. Otherwise the reason to drop it.
+  /// Ethernet header are rewritten when it leaves. None: it is held (Verdict::held), and counted in
+  /// Books::held_now by whoever settles verdicts; this class subtracts it again. Otherwise the
+  /// reason to drop it.
   [[nodiscard]] DropReason hold(Context& context, const Table& table, PortId port,
                                 const IpAddress& address, const Packet& packet);
 
@@ -137,7 +140,8 @@ class Neighbours {
   void ask(Context& context, const Table& table, Neighbour& entry);
   void send_held(Context& context, const Table& table, Neighbour& entry);
   void give_up(Context& context, const Table& table, Neighbour& entry);
-  void drop_oldest(Context& context, Neighbour& entry);
+  [[nodiscard]] Packet take_held(Context& context, Neighbour& entry);
+  void drop_oldest(Context& context, Neighbour& entry, DropReason reason);
   void solicit_routers(Context& context, const Table& table);
 
   NeighbourLimits limits_;

@@ -66,11 +66,17 @@ inline std::shared_ptr<const Table> table_of(const Source& source) {
   return *table;
 }
 
-/// One worker with the lab's table.
+/// One worker with the lab's table. At the end of each test every buffer must have come back.
 class RouteTest : public ::testing::Test {
  protected:
   explicit RouteTest(const Source& source = lab(), const NeighbourLimits& limits = {})
       : table(table_of(source)), neighbours(limits, HashSeed{}) {}
+
+  void TearDown() override {
+    neighbours.drop_held(harness.context);
+    EXPECT_EQ(0U, harness.books.held_now.value());
+    EXPECT_EQ(0U, harness.pool.outstanding()) << "a buffer was lost";
+  }
 
   /// The way of a packet as far as this room goes; settles the books as the pipeline does.
   void run(TestBurst& test) {
