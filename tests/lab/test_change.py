@@ -81,7 +81,7 @@ BAD = {
     "unknown kind": ("kind: Servise\nname: x\nspec: {}\n", 1),
     "duplicate key": ("kind: Service\nname: x\nspec:\n  addresses: [198.18.100.99]\n  port: 80\n  port: 81\n", 6),
     "duplicate name": ("kind: Route\nname: a\nspec:\n  prefix: 203.0.113.0/24\n  via: 198.18.1.11\n---\n"
-                       "kind: Route\nname: a\nspec:\n  prefix: 203.0.114.0/24\n  via: 198.18.1.11\n", 8),
+                       "kind: Route\nname: a\nspec:\n  prefix: 203.0.114.0/24\n  via: 198.18.1.11\n", 7),
     "bad address": ("kind: Service\nname: x\nspec:\n  addresses: [198.18.100.999]\n  port: 80\n", 4),
     "dangling reference": ("kind: Route\nname: r\nspec:\n  prefix: 203.0.113.0/24\n  port: nowhere\n", 5),
     "port out of range": ("kind: Service\nname: x\nspec:\n  addresses: [198.18.100.99]\n  port: 70000\n", 5),
