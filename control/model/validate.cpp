@@ -11,12 +11,16 @@
 #include "control/model/kinds.hpp"
 #include "control/model/rules.hpp"
 #include "control/model/validate_network.hpp"
+#include "dataplane/packet/snapshot.hpp"
 
 namespace sluice::model {
 namespace {
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+
+/// Named counters of a trial compilation; what a data plane's default holds.
+constexpr std::uint32_t kTrialSlots = 65'536;
 
 /// The name as it is compared: zones without case and final dot (RFC 4343).
 std::string folded_name(const v1::Document& document) {
@@ -112,9 +116,14 @@ void check_tracking(const v1::DesiredState& state, Problems& problems) {
   }
 }
 
-/// What only compiling finds.
+/// What only the compilers of the data plane's rooms find, run as a data plane runs them.
 void check_compiles(const v1::DesiredState& state, const Places* places, Problems& problems) {
-  (void)compile_sources(state, facts_of(state), problems, places);
+  const Sources sources = compile_sources(state, facts_of(state), problems, places);
+  if (!problems.empty()) return;
+  SlotRegistry slots(kTrialSlots);
+  const auto compiled = compile(sources, 1, slots);
+  if (compiled) return;
+  for (const Error& error : compiled.error()) problems.add(problem_of(error));
 }
 
 }  // namespace

@@ -225,6 +225,29 @@ INSTANTIATE_TEST_SUITE_P(
                 "a.yaml:53: AddressSet/s: spec.text: 'x' is not a prefix"}),
     [](const auto& each) { return std::string(each.param.name); });
 
+TEST(Validate, RunsTheCompilersOfTheDataPlane) {
+  const auto rules = mistakes(
+      "kind: Firewall\nname: f\nspec:\n  rules: |\n    table inet f {\n      chain c {\n"
+      "        frobnicate\n      }\n    }\n");
+  ASSERT_FALSE(rules.empty());
+  EXPECT_THAT(rules[0], testing::StartsWith("a.yaml:7:"));
+  const auto zone = mistakes(
+      "kind: Zone\nname: example.test\nspec:\n  text: |\n    @ 60 SOA ns hostmaster 1 60 60 60 60\n"
+      "    @ 60 NS ns\n    www 60 A 198.18.0.256\n");
+  ASSERT_FALSE(zone.empty());
+  EXPECT_THAT(zone[0], testing::StartsWith("a.yaml:7: Zone/example.test: spec.text: "));
+}
+
+TEST(Validate, WithoutPlacesALineCountsWithinTheText) {
+  const v1::DesiredState state = state_of(
+      "kind: Firewall\nname: f\nspec:\n  rules: |\n    table inet f {\n      nonsense\n    }\n");
+  Problems problems;
+  validate(state, problems);
+  ASSERT_FALSE(problems.empty());
+  EXPECT_EQ(problems.list()[0].path(), "Firewall/f: spec.rules");
+  EXPECT_EQ(problems.list()[0].line(), 2U);
+}
+
 TEST(Validate, ALineWithinATextIsCountedFromWhereItBegins) {
   const auto lines =
       mistakes("kind: AddressSet\nname: s\nspec:\n  text: |\n    10.0.0.0/8\n    x\n");
