@@ -10,8 +10,8 @@ namespace {
 
 /// Where a packet is to go, and how its Ethernet address is found.
 struct Target {
-  const NextHop* hop = nullptr;
-  Neighbours::Probe probe;
+  const NextHop* hop;
+  Neighbours::Probe probe;  ///< for kinds that lead out, unless the neighbour is static
 };
 
 const IpAddress& neighbour_address(const NextHop& hop, const Packet& p) {
@@ -97,7 +97,7 @@ class Forwarder {
   const Table& table_;
   Neighbours& neighbours_;
   Burst& burst_;
-  std::array<Target, kBurstMax> targets_;
+  std::array<Target, kBurstMax> targets_;  ///< written for alive packets before it is read
 };
 
 }  // namespace

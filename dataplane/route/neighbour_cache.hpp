@@ -6,9 +6,10 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
-#include <emmintrin.h>
+#include <wmmintrin.h>
 
 #include "dataplane/packet/flow_key.hpp"
 #include "dataplane/packet/packet.hpp"
@@ -52,14 +53,11 @@ class NeighbourCache {
 
   /// A place to look, computed ahead so that its line can be fetched meanwhile.
   struct Probe {
-    std::uint32_t set = 0;
-    std::uint16_t tag = 0;
+    std::uint32_t set;
+    std::uint16_t tag;
   };
   [[nodiscard]] Probe probe(PortId port, const IpAddress& address) const {
-    FlowKey key;
-    key.destination = address;
-    key.destination_port = port;
-    const std::uint64_t hash = hash_of(key, seed_);
+    const std::uint64_t hash = hash_of(port, address);
     return {static_cast<std::uint32_t>(hash) & set_mask_,
             static_cast<std::uint16_t>((hash >> 48U) | 1U)};
   }
@@ -72,7 +70,7 @@ class NeighbourCache {
     for (; hits != 0; hits &= hits - 1, hits &= hits - 1) {
       Neighbour& entry =
           entries_[at.set * kWays + static_cast<unsigned>(std::countr_zero(hits)) / 2];
-      if (entry.port == port && entry.address == address) return &entry;
+      if (entry.port == port && same(entry.address, address)) return &entry;
     }
     return nullptr;
   }
@@ -93,6 +91,26 @@ class NeighbourCache {
   [[nodiscard]] const std::vector<Neighbour>& entries() const { return entries_; }
 
  private:
+  /// Keyed, by AES rounds: who can choose addresses cannot choose where they collide.
+  [[nodiscard]] std::uint64_t hash_of(PortId port, const IpAddress& address) const {
+    const __m128i key = _mm_set_epi64x(static_cast<long long>(seed_.high),
+                                       static_cast<long long>(seed_.low ^ port));
+    const __m128i once = _mm_aesenc_si128(_mm_xor_si128(load(address), key), key);
+    const __m128i twice = _mm_aesenc_si128(once, key);
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_aesenc_si128(twice, key)));
+  }
+
+  /// In registers: operator== of the bytes calls memcmp.
+  [[nodiscard]] static bool same(const IpAddress& a, const IpAddress& b) {
+    const __m128i equal = _mm_cmpeq_epi8(load(a), load(b));
+    return _mm_movemask_epi8(equal) == 0xffff;
+  }
+  [[nodiscard]] static __m128i load(const IpAddress& address) {
+    __m128i bytes;
+    std::memcpy(&bytes, address.bytes.data(), sizeof bytes);
+    return bytes;
+  }
+
   /// 0 is an empty way.
   union alignas(16) Tags {
     std::array<std::uint16_t, kWays> tag;
