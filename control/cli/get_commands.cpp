@@ -66,34 +66,42 @@ std::string list_text(const Message& message, const FieldDescriptor& field) {
   return out;
 }
 
-/// "telnet-alt=5": what is left of a sample once the document is known.
-std::string sample_text(const v1::Sample& sample, const std::string& name) {
-  std::string label;
-  for (const v1::Label& l : sample.labels()) {
-    if (l.value() == name || l.name() == "node") continue;
-    label += (label.empty() ? "" : "/") + l.value();
+/// The labels of a sample that the document's own name does not say: "telnet-alt", "be1".
+std::string part_of(const v1::Sample& sample, const std::string& name) {
+  std::string part;
+  for (const v1::Label& label : sample.labels()) {
+    if (label.value() == name || label.name() == "node") continue;
+    part += (part.empty() ? "" : "/") + label.value();
   }
-  constexpr std::string_view kEnding = "_total";
-  std::string what = sample.name();
-  if (what.size() > kEnding.size() && what.substr(what.size() - kEnding.size()) == kEnding) {
-    what.resize(what.size() - kEnding.size());
-  }
-  // "firewall_counter_packets" of counter telnet-alt is what the name alone says.
-  return (label.empty() ? what.substr(what.find('_') + 1) : label) + "=" +
-         number_text(sample.value());
+  return part;
 }
 
-bool is_bytes(const v1::Sample& sample) {
-  return sample.name().find("_bytes") != std::string::npos;
+/// "service_packets_total" of a service is what "packets" alone says.
+std::string short_name(const v1::Sample& sample) {
+  constexpr std::string_view kEnding = "_total";
+  std::string what = sample.name();
+  if (what.ends_with(kEnding)) what.resize(what.size() - kEnding.size());
+  return what.substr(what.find('_') + 1);
+}
+
+/// One cell has room for what happened to the whole document: its packets, flows, queries. Bytes,
+/// replies and the numbers of its parts are in `describe`.
+bool is_detail(const v1::Sample& sample) {
+  return sample.value() == 0 || sample.name().starts_with("replies_") ||
+         sample.name().find("_bytes") != std::string::npos;
 }
 
 std::string facts_text(const v1::DocumentFacts& facts, const std::string& name) {
-  std::string out;
+  std::string whole, parts;
   for (const v1::Sample& sample : facts.samples()) {
-    if (is_bytes(sample) || sample.value() == 0) continue;
-    out += (out.empty() ? "" : " ") + sample_text(sample, name);
+    if (is_detail(sample)) continue;
+    const std::string part = part_of(sample, name);
+    std::string& out = part.empty() ? whole : parts;
+    out += (out.empty() ? "" : " ") + (part.empty() ? short_name(sample) : part) + "=" +
+           number_text(sample.value());
   }
-  return out;
+  // Only where there is no sum, as of a firewall's counters, do the parts speak.
+  return whole.empty() ? parts : whole;
 }
 
 /// One table for documents of one kind; columns are the fields that any of them uses.
