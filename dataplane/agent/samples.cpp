@@ -82,6 +82,13 @@ void Samples::books(std::string_view worker, const Books& books) {
   }
 }
 
+void Samples::early_drops(std::uint64_t packets) {
+  const auto value = static_cast<double>(packets);
+  total("packets_received_total", {{"worker", "xdp"}}, value);
+  total("packets_dropped_total", {{"worker", "xdp"}, {"reason", name_of(DropReason::early_list)}},
+        value);
+}
+
 void Samples::slots(const SlotRegistry& registry, std::span<const CounterBlock* const> blocks) {
   for (const auto& [slot_name, slot] : registry.all()) {
     SlotValue sum;

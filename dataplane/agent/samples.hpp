@@ -28,6 +28,9 @@ class Samples {
 
   /// packets_received_total and the like of one worker, drops by reason.
   void books(std::string_view worker, const Books& books);
+  /// What the XDP programs of all ports dropped by their lists: received and dropped, so that the
+  /// books include it, with worker="xdp" since no worker saw it.
+  void early_drops(std::uint64_t packets);
   /// Every named counter, summed over the workers' blocks; see slot_metric.
   void slots(const SlotRegistry& registry, std::span<const CounterBlock* const> blocks);
 

@@ -145,6 +145,7 @@ void Node::sample(agent::Samples& samples) {
 }
 
 void Node::sample_ports(agent::Samples& samples) {
+  std::uint64_t early_drops = 0;
   for (PortId id = 0; id < ports_->count(); ++id) {
     const std::string& port = ports_->name(id);
     const nic::PortStatistics statistics = ports_->statistics(id);
@@ -157,13 +158,14 @@ void Node::sample_ports(agent::Samples& samples) {
     total("port_receive_no_buffer_total", statistics.rx_no_buffer);
     total("port_receive_errors_total", statistics.rx_errors);
     total("port_receive_oversize_total", statistics.rx_oversize);
-    total("port_early_drops_total", statistics.early_drops);
     total("port_transmit_packets_total", statistics.tx_packets);
     total("port_transmit_bytes_total", statistics.tx_bytes);
     total("port_transmit_errors_total", statistics.tx_errors);
     total("port_early_drops_total", statistics.early_drops);
     samples.gauge("port_link_up", {{"port", port}}, ports_->link_up(id) ? 1 : 0);
+    early_drops += statistics.early_drops;
   }
+  samples.early_drops(early_drops);
 }
 
 std::string Node::find_trouble() {

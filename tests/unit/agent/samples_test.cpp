@@ -69,6 +69,7 @@ TEST(Samples, BooksBalanceAsTheyAreReported) {
   books.dropped[static_cast<unsigned>(DropReason::no_route)].add(22);
   v1::Report report;
   Samples(report).books("0", books);
+  Samples(report).early_drops(7);
   double in = 0;
   double out = 0;
   for (const v1::Sample& sample : report.samples()) {
@@ -78,10 +79,11 @@ TEST(Samples, BooksBalanceAsTheyAreReported) {
       if (sample.name() == part) out += sample.value();
     }
   }
-  EXPECT_EQ(100, in);
+  EXPECT_EQ(107, in);
   EXPECT_EQ(in, out);
   EXPECT_THAT(texts_of(report),
-              testing::Contains("packets_dropped_total{worker=0,reason=no_route} 22"));
+              testing::IsSupersetOf({"packets_dropped_total{worker=0,reason=no_route} 22",
+                                     "packets_dropped_total{worker=xdp,reason=early_list} 7"}));
 }
 
 TEST(Samples, SlotsAreSummedOverTheWorkers) {
