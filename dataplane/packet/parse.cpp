@@ -105,7 +105,9 @@ bool may_come_from_unspecified(const Packet& p) {
           p.icmp_type == 143);
 }
 
-/// Sums the stored checksum too, so that a right one gives 0.
+/// Sums the stored checksum too, so that a right one gives 0 (inverted). A message of zeros alone
+/// may carry either zero of one's complement arithmetic: Linux answers an ICMP echo of identifier
+/// and sequence 0 without data with a checksum of 0x0000, not 0xffff.
 bool transport_checksum_good(const Packet& p) {
   const std::size_t size = std::size_t{p.end} - p.l4;
   std::uint64_t sum = checksum_sum({p.l4_bytes(), size});
@@ -115,7 +117,7 @@ bool transport_checksum_good(const Packet& p) {
                              : checksum_sum({p.l3_bytes() + 8, 32});
     sum += size + p.key.protocol;
   }
-  return checksum_finish(sum) == 0;
+  return sum == 0 || checksum_finish(sum) == 0;
 }
 
 DropReason check_transport_checksum(Packet& p, const Network& network) {

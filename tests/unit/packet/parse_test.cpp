@@ -227,6 +227,14 @@ TEST(Parse, TrustsTheNicAboutTransportChecksums) {
   EXPECT_EQ(Parsed(wrong, packet_flag::kL4ChecksumGood).reason, DropReason::none);
 }
 
+TEST(Parse, AMessageOfZerosMayCarryEitherZeroAsItsChecksum) {
+  for (const int checksum : {0x00, 0xff}) {
+    Bytes reply = from4().protocol(1).payload(Bytes(8)).build();
+    reply[36] = reply[37] = static_cast<std::uint8_t>(checksum);
+    EXPECT_EQ(Parsed(reply).reason, DropReason::none) << checksum;
+  }
+}
+
 TEST(Parse, ChecksumsOfAllSizesAreVerified) {
   for (std::size_t size = 0; size < 300; ++size) {
     Bytes payload(size);
