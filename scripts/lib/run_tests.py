@@ -42,7 +42,8 @@ def say(text):
 
 
 def build(kind, *targets):
-    """Builds a kind; a build that fails ends the run, since nothing after it could be believed."""
+    """Builds a kind, or some of its targets; a build that fails ends the run, since nothing after it
+    could be believed."""
     if subprocess.run([ROOT / "scripts/build", kind, *targets], stdin=subprocess.DEVNULL).returncode != 0:
         print(f"the {kind} build failed", flush=True)
         print("0 passed, 1 failed", flush=True)
@@ -59,6 +60,15 @@ def meson_tests(kind, suite):
 
 def targets_of(kind, suite):
     return [os.path.relpath(command[0], ROOT / "build" / kind) for _, command, _, _ in meson_tests(kind, suite)]
+
+
+def build_only(kind, what, targets):
+    """Builds these targets; without any it ends the run rather than build, or test, something else."""
+    if not targets:
+        print(f"build/{kind} has no {what}: a layer without tests would pass unseen", flush=True)
+        print("0 passed, 1 failed", flush=True)
+        sys.exit(1)
+    build(kind, *targets)
 
 
 def run_gtest(label, command, environment, seconds, only):
@@ -186,7 +196,7 @@ def run_sanitizers(count, options):
         run_gtests(count, "asan", suite, options, " (asan)")
     say("sanitizers: thread")
     build("tsan", "--configure-only")
-    build("tsan", *targets_of("tsan", "threads"))
+    build_only("tsan", "test in the suite 'threads'", targets_of("tsan", "threads"))
     run_gtests(count, "tsan", "threads", options, " (tsan)")
 
 
@@ -198,7 +208,9 @@ def run_fuzz(count, options):
     targets = sorted((t["name"], t["filename"][0]) for t in json.loads(listed) if t["name"].endswith("_fuzz"))
     if options.k:
         targets = [t for t in targets if options.k in t[0]]
-    build("fuzz", *[os.path.relpath(path, ROOT / "build/fuzz") for _, path in targets] or ["all"])
+        if not targets:
+            return
+    build_only("fuzz", "target that ends in _fuzz", [os.path.relpath(path, ROOT / "build/fuzz") for _, path in targets])
     seconds = 900 if options.long else 10
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for result in pool.map(lambda t: fuzz_one(*t, seconds), targets):
