@@ -1,6 +1,10 @@
-"""The whole path on one core against testpmd on the same kind of port, in the same run."""
+"""The whole path on one core against testpmd on the same kind of port, in the same run.
+
+Rates are by the processor time of the forwarding thread on both sides: a neighbour who takes the core away for a
+while changes neither."""
 
 import os
+import pathlib
 import re
 import subprocess
 import time
@@ -8,39 +12,68 @@ import time
 import measure
 
 BINARY = measure.ROOT / "build/release/bench/path/path_bench"
-# Floors of testpmd's 5tswap: what a stage may cost at the most.
+FLOWS = 100_000
+# Parts of testpmd's 5tswap that are to be reached at the least.
 FLOORS = {"forward": 0.5, "filter": 0.25, "balance": 0.25, "dns": 0.06}
 
 
+class Testpmd:
+    """testpmd with one forwarding core: 64-byte UDP packets, and as many buffers, in bursts as large and with
+    a buffer cache as large as path_bench has. Null ports give back the buffers that were sent last: the packets
+    of tx_first make sure that there is something to swap in them."""
+
+    def __init__(self, mode, forwarding, core):
+        other = min(os.sched_getaffinity(0) - {core}, default=core)
+        self.process = subprocess.Popen(
+            ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", f"0@{other},1@{core}", "--in-memory", "--no-pci",
+             f"--file-prefix=sluice-pmd-{os.getpid()}", f"--vdev=net_{mode}0", "--", "-i",
+             f"--forward-mode={forwarding}", "--nb-cores=1", "--burst=64", "--mbcache=256", "--total-num-mbufs=32768",
+             "--txpkts=64"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.output = []
+        self.say("start tx_first 8")
+
+    def say(self, text):
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+
+    def received(self):
+        """Packets so far, and seconds that the forwarding core spent on them."""
+        self.say("show port stats 0")
+        for line in self.process.stdout:
+            self.output.append(line)
+            if found := re.search(r"RX-packets:\s+(\d+)", line):
+                return int(found.group(1)), self.processor_seconds()
+        raise SystemExit("testpmd ended early:\n" + "".join(self.output[-30:]))
+
+    def processor_seconds(self):
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            if (task / "comm").read_text().startswith(("rte-worker", "lcore-worker")):
+                return int((task / "schedstat").read_text().split()[0]) / 1e9
+        raise SystemExit("testpmd has no forwarding core")
+
+    def close(self):
+        try:
+            self.process.communicate("stop\nquit\n", timeout=30)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+
+
 def testpmd(mode, forwarding, core, seconds):
-    """Mpps of testpmd with one forwarding core, 64-byte packets, burst 64."""
-    other = min(os.sched_getaffinity(0) - {core}, default=core)
-    command = ["dpdk-testpmd", "--lcores", f"0@{other},1@{core}", "--in-memory", "--no-pci", f"--file-prefix=sluice-pmd-{os.getpid()}",
-               f"--vdev=net_{mode}0", "--", "-i", f"--forward-mode={forwarding}", "--nb-cores=1", "--burst=64",
-               "--total-num-mbufs=32768"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def say(text):
-        process.stdin.write(text + "\n")
-        process.stdin.flush()
-
+    """Millions of packets a second of the core's time."""
+    running = Testpmd(mode, forwarding, core)
     try:
-        say("start tx_first 8" if mode == "ring" else "start")
-        time.sleep(1.5)
-        say("show port stats 0")
+        packets = 0
+        while packets == 0:  # forwarding has not begun
+            time.sleep(0.3)
+            packets, busy = running.received()
         time.sleep(seconds)
-        say("show port stats 0")
-        say("stop")
-        say("quit")
-        output, _ = process.communicate(timeout=30)
+        packets_later, busy_later = running.received()
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    rates = [int(rate) for rate in re.findall(r"Rx-pps:\s+(\d+)", output)]
-    if not rates or rates[-1] == 0:
-        raise SystemExit(f"testpmd forwarded nothing:\n{output[-1500:]}")
-    return rates[-1] / 1e6
+        running.close()
+    return (packets_later - packets) / (busy_later - busy) / 1e6
 
 
 def ours(mode, case, flows, core, seconds):
@@ -50,30 +83,35 @@ def ours(mode, case, flows, core, seconds):
     return result
 
 
+def one_mode(mode, core, seconds, count):
+    cycles = {}
+
+    def case(name, flows):
+        def measured():
+            result = ours(mode, name, flows, core, seconds)
+            cycles.setdefault(name, []).append(result["cycles_per_packet"])
+            return result["mpps"]
+        return measured
+
+    def peer(forwarding):
+        return lambda: testpmd(mode, forwarding, core, seconds)
+
+    report = measure.Report(f"packet path, {mode} ports", size="64 bytes", flows=FLOWS, core=core, rounds=count)
+    contenders = {f"testpmd {f}": peer(f) for f in ("io", "macswap", "5tswap")}
+    contenders |= {"bare": case("bare", FLOWS), **{n: case(n, FLOWS) for n in FLOORS}}
+    results = measure.rounds(count, contenders)
+    for name, values in results.items():
+        report.figure(name, "Mpps", values)
+        if name in cycles:
+            report.figure(f"{name}, cycles", "cycles/packet", cycles[name])
+    good = True
+    for name, floor in FLOORS.items():
+        good &= report.ratio(f"{name} / testpmd 5tswap", results[name], results["testpmd 5tswap"], floor)
+    return report.data, good
+
+
 def run(quick):
     core = max(os.sched_getaffinity(0))
-    seconds, count = (0.5, 3) if quick else (1.5, 5)
-    reports, good = [], True
-    for mode in ("null", "ring"):
-        cycles = {}
-
-        def case(name, flows, mode=mode, cycles=cycles):
-            def measured():
-                result = ours(mode, name, flows, core, seconds)
-                cycles.setdefault(name, []).append(result["cycles_per_packet"])
-                return result["mpps"]
-            return measured
-
-        report = measure.Report(f"packet path, {mode} ports", size="64 bytes", core=core, rounds=count)
-        contenders = {f"testpmd {f}": (lambda f=f, mode=mode: testpmd(mode, f, core, seconds))
-                      for f in ("io", "macswap", "5tswap")}
-        contenders |= {"bare": case("bare", 1), **{n: case(n, 100_000) for n in FLOORS}}
-        results = measure.rounds(count, contenders)
-        for name, values in results.items():
-            report.figure(name, "Mpps", values)
-            if name in cycles:
-                report.figure(f"{name}, cycles", "cycles/packet", cycles[name])
-        for name, floor in FLOORS.items():
-            good &= report.ratio(f"{name} / testpmd 5tswap", results[name], results["testpmd 5tswap"], floor)
-        reports.append(report.data)
-    return reports, good
+    seconds, count = (0.5, 3) if quick else (1.5, 7)
+    reports, good = zip(*(one_mode(mode, core, seconds, count) for mode in ("null", "ring")))
+    return list(reports), all(good)

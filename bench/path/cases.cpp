@@ -10,8 +10,11 @@ namespace {
 using test::Bytes;
 using test::PacketBuilder;
 
-// The gateway behind the port: every forwarded packet goes to it.
+// Behind the port; each gateway and backend has this address.
 constexpr MacAddress kGateway{{0x02, 0, 0, 0, 0, 0x99}};
+constexpr int kNetworks = 256;  ///< 203.0.0.0/24, 203.0.1.0/24, ..., each with its route
+constexpr int kNames = 10'000;  ///< h0000.bench.test, h0001.bench.test, ...
+constexpr std::uint16_t kIp = 14, kUdp = kIp + 20, kMessage = kUdp + 8;
 
 [[nodiscard]] Sources base(const MacAddress& mac) {
   Sources sources;
@@ -30,6 +33,11 @@ constexpr MacAddress kGateway{{0x02, 0, 0, 0, 0, 0x99}};
   route.prefix = Prefix::parse("0.0.0.0/0").value();
   route.via = IpAddress::parse("198.18.0.9").value();
   sources.route.routes.push_back(route);
+  for (int i = 0; i < kNetworks; ++i) {
+    route.prefix = Prefix::parse("203.0." + std::to_string(i) + ".0/24").value();
+    route.via = IpAddress::parse("198.18.0." + std::to_string(11 + i % 16)).value();
+    sources.route.routes.push_back(route);
+  }
   sources.firewall.ports.push_back({"p0", 0});
   return sources;
 }
@@ -37,14 +45,32 @@ constexpr MacAddress kGateway{{0x02, 0, 0, 0, 0, 0x99}};
 /// Two frames that differ in the first half of their source address.
 template <class Finish>
 [[nodiscard]] FlowStamp stamp(const MacAddress& mac, const char* destination, std::uint32_t flows,
-                              Finish&& finish) {
+                              Finish&& finish, std::vector<Variation> variations = {}) {
   const auto frame = [&](const char* source) {
     PacketBuilder builder;
     builder.ethernet(mac, kGateway).ip(source, destination);
     finish(builder);
     return builder.build();
   };
-  return {frame("16.1.0.0"), frame("16.2.0.0"), flows};
+  return {frame("16.1.0.0"), frame("16.2.0.0"), flows, std::move(variations)};
+}
+
+/// The flow's destination is in one of the networks.
+[[nodiscard]] std::vector<Variation> many_networks() {
+  Variation v{.grows = kIp + 18, .shrinks = kUdp + 2, .in_ip_header = true, .amounts = {}};
+  for (int i = 0; i < kNetworks; ++i) v.amounts.push_back(static_cast<std::uint16_t>(i << 8));
+  return {v};
+}
+
+/// The flow asks for one of the names: two digits and two more, made up for in the message's id.
+[[nodiscard]] std::vector<Variation> many_names() {
+  Variation v{.grows = 0, .shrinks = kMessage, .in_ip_header = false, .amounts = {}};
+  for (int i = 0; i < 100; ++i)
+    v.amounts.push_back(static_cast<std::uint16_t>((i / 10) << 8 | i % 10));
+  std::vector<Variation> both{v, v};
+  both[0].grows = kMessage + 14;
+  both[1].grows = kMessage + 16;
+  return both;
 }
 
 [[nodiscard]] auto udp_to(std::uint16_t port) {
@@ -79,19 +105,20 @@ template <class Finish>
   return out;
 }
 
-[[nodiscard]] std::string zone_of_names(int names) {
+[[nodiscard]] std::string zone_of_names() {
   std::string zone =
       "@ 300 IN SOA ns1 host 1 3600 600 86400 60\n@ 300 IN NS ns1\nns1 60 IN A 198.18.100.53\n";
-  for (int i = 0; i < names; ++i) {
-    zone += "h" + std::to_string(i) + " 60 IN A 192.0.2." + std::to_string(i % 250 + 1) + "\n";
+  for (int i = 0; i < kNames; ++i) {
+    zone += "h" + std::to_string(kNames + i).substr(1) + " 60 IN A 192.0.2." +
+            std::to_string(i % 250 + 1) + "\n";
   }
   return zone;
 }
 
-/// h1234.bench.test A, with EDNS: 12 + 18 + 4 + 11 octets.
+/// h0000.bench.test A, with EDNS: 12 + 18 + 4 + 11 octets.
 [[nodiscard]] Bytes query() {
   Bytes q{0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1};
-  for (const std::string_view label : {"h1234", "bench", "test"}) {
+  for (const std::string_view label : {"h0000", "bench", "test"}) {
     q.push_back(static_cast<std::uint8_t>(label.size()));
     q.insert(q.end(), label.begin(), label.end());
   }
@@ -105,24 +132,26 @@ template <class Finish>
 std::optional<Case> make_case(std::string_view name, std::uint32_t flows, const MacAddress& mac) {
   Sources sources = base(mac);
   if (name == "forward")
-    return Case{std::move(sources), stamp(mac, "203.0.113.7", flows, udp_to(9))};
+    return Case{std::move(sources), stamp(mac, "203.0.0.7", flows, udp_to(9), many_networks())};
   if (name == "filter") {
     sources.firewall.rules.push_back({"bench", hundred_rules(), "bench:1"});
-    return Case{std::move(sources), stamp(mac, "203.0.113.7", flows, udp_to(9))};
+    return Case{std::move(sources), stamp(mac, "203.0.0.7", flows, udp_to(9), many_networks())};
   }
   if (name == "balance") {
     sources.balancer.services.push_back(service());
     return Case{std::move(sources), stamp(mac, "198.18.100.80", flows, udp_to(80))};
   }
   if (name == "dns") {
-    sources.dns.zones.push_back({"bench.test", zone_of_names(10'000), "bench.zone"});
+    sources.dns.zones.push_back({"bench.test", zone_of_names(), "bench.zone"});
     dns::ServerSource server;
     server.name = "bench";
     server.addresses = {IpAddress::parse("198.18.100.53").value()};
     sources.dns.servers.push_back(server);
-    return Case{std::move(sources), stamp(mac, "198.18.100.53", flows, [](PacketBuilder& builder) {
-                  builder.udp(5000, 53).payload(query());
-                })};
+    return Case{
+        std::move(sources),
+        stamp(
+            mac, "198.18.100.53", flows,
+            [](PacketBuilder& builder) { builder.udp(5000, 53).payload(query()); }, many_names())};
   }
   return std::nullopt;
 }

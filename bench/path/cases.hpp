@@ -14,8 +14,8 @@ struct Case {
   FlowStamp stamp;
 };
 
-/// "forward", "filter" (100 rules), "balance" (16 backends, NAT) or "dns" (10,000 names), over one
-/// port of this Ethernet address. Nothing for another name.
+/// "forward" (256 routes), "filter" (100 rules), "balance" (16 backends, NAT) or "dns" (10,000
+/// names), over one port of this Ethernet address. Nothing for another name.
 [[nodiscard]] std::optional<Case> make_case(std::string_view name, std::uint32_t flows,
                                             const MacAddress& mac);
 
