@@ -31,6 +31,9 @@ Exit top(const Invocation& invocation);
 // explain.cpp
 Exit explain(const Invocation& invocation);
 
+// replay.cpp
+Exit replay_capture(const Invocation& invocation);
+
 // doctor.cpp
 Exit doctor(const Invocation& invocation);
 

@@ -40,6 +40,8 @@ struct Invocation {
   std::string in_port;
   bool once = false;
   std::string in_file, out_file, verdicts_file;  ///< of `replay`
+  bool cycles = false;
+  unsigned burst = 1;
 };
 
 }  // namespace sluice::cli

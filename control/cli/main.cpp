@@ -28,6 +28,7 @@ class CommandLine {
     add_state_commands();
     add_get_commands();
     add_live_commands();
+    add_replay();
     add_other_commands();
     app_.footer("Exit status: 0 done, 1 refused or failed (diff: a difference), 2 wrong usage.");
   }
@@ -162,6 +163,45 @@ class CommandLine {
         ->required();
     why_app.add_option("--port", invocation_.in_port, "port that it comes in by");
     add_node(why_app);
+  }
+
+  void add_replay() {
+    CLI::App& replay_app =
+        add("replay",
+            "Run the data plane's pipeline over a capture, with its time stamps as the clock, "
+            "without NIC, root or daemon",
+            replay_capture);
+    replay_app.add_option("--state", invocation_.files, "desired state, as apply takes it")
+        ->required()
+        ->type_name("FILE");
+    replay_app.add_option("--in", invocation_.in_file, "pcap or pcapng of Ethernet frames")
+        ->required()
+        ->type_name("FILE");
+    replay_app.add_option("--port", invocation_.in_port,
+                          "all packets come in by it; if absent: the port that the interface of a "
+                          "pcapng is called after, else the one to whose Ethernet address a packet "
+                          "is sent, else the first");
+    replay_app
+        .add_option("--out", invocation_.out_file,
+                    "packets that leave; pcapng with interface names if the state has several "
+                    "ports, else pcap")
+        ->required()
+        ->type_name("FILE");
+    replay_app
+        .add_option("--verdicts", invocation_.verdicts_file,
+                    "what became of each, a JSON line each")
+        ->type_name("FILE");
+    replay_app.add_flag("--cycles", invocation_.cycles,
+                        "measure the cycles of each packet; they are null without this, so that "
+                        "two runs give the same bytes");
+    replay_app
+        .add_option("--burst", invocation_.burst,
+                    "packets of one time stamp that the pipeline is given at once")
+        ->check(CLI::Range(1, 16))
+        ->capture_default_str();
+    replay_app.footer(
+        "Next hops have the Ethernet address 02:00:00:00:00:01, unless the Port lists the "
+        "neighbour. Ports have that of their document, or 02:00:00:00:01:NN with NN from 00.");
   }
 
   void add_other_commands() {

@@ -3,6 +3,7 @@
 
 #include "control/cli/client.hpp"
 #include "control/cli/commands.hpp"
+#include "control/cli/load.hpp"
 #include "control/cli/print.hpp"
 #include "control/model/diff.hpp"
 #include "control/model/format.hpp"
@@ -12,21 +13,6 @@
 
 namespace sluice::cli {
 namespace {
-
-/// Reads the files; false with the reasons printed.
-bool load(const Invocation& invocation, model::LoadedState& loaded) {
-  std::vector<model::YamlInput> inputs;
-  for (const std::string& file : invocation.files) {
-    auto input = model::open_yaml(file);
-    if (!input) {
-      failed(input.error());
-      return false;
-    }
-    inputs.push_back(*std::move(input));
-  }
-  loaded = model::load_state(inputs);
-  return true;
-}
 
 /// Fields and files are checked here; the rest where the whole state is known.
 bool load_right(const Invocation& invocation, model::LoadedState& loaded) {

@@ -78,6 +78,8 @@ struct TraceChannel {
 /// The worker's end. While no filter is set it costs one branch a burst.
 class Tracer {
  public:
+  static constexpr unsigned kPerBurst = 16;  ///< of a burst, more packets are not traced
+
   /// Without a channel nothing is ever traced. The channel must outlive the tracer.
   explicit Tracer(TraceChannel* channel = nullptr) : channel_(channel) {}
 
@@ -95,8 +97,6 @@ class Tracer {
   void end(const Burst& burst);
 
  private:
-  static constexpr unsigned kPerBurst = 16;
-
   struct Open {
     unsigned packet = 0;
     TraceRecord record;

@@ -61,9 +61,8 @@ class Forwarder {
     if (p.ip_version == 6 && p.key.source.is_link_local())
       return burst_.drop(i, DropReason::not_routable);  // RFC 4291 section 2.5.6
     const IpAddress& neighbour = neighbour_address(hop, p);
-    const MacAddress* mac =
-        hop.has_mac ? &hop.mac : neighbours_.use(context_.now, target.probe, hop.port, neighbour);
-    if (mac == nullptr) mac = table_.assumed_neighbour();
+    const MacAddress* mac = hop.has_mac ? &hop.mac : table_.assumed_neighbour();
+    if (mac == nullptr) mac = neighbours_.use(context_.now, target.probe, hop.port, neighbour);
     if (mac == nullptr) return hold(i, p, hop.port, neighbour);
     leave(port, hop.port, *mac, p);
     burst_.decide(i, Verdict::sent);

@@ -53,8 +53,8 @@ struct Source {
   std::vector<LocalAddress> locals;  ///< service and name server addresses; ports' own are added
   PortId host_port = kNoPort;        ///< the exception TAP, if there is one
   MacAddress host_mac;               ///< Ethernet address of the host's end of it
-  /// Where nobody answers (replay): the Ethernet address of neighbours that are not known, instead
-  /// of asking for it.
+  /// Where nobody answers (replay): the Ethernet address of all neighbours that are not listed,
+  /// instead of asking for it or learning it.
   std::optional<MacAddress> assumed_neighbour;
 };
 

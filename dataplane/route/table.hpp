@@ -75,7 +75,7 @@ class Table {
 
   [[nodiscard]] PortId host_port() const { return host_port_; }
   [[nodiscard]] const MacAddress& host_mac() const { return host_mac_; }
-  /// Ethernet address of neighbours that are not known; null: they are asked for.
+  /// Ethernet address of neighbours that are not listed; null: they are asked for.
   [[nodiscard]] const MacAddress* assumed_neighbour() const {
     return assumed_neighbour_ ? &*assumed_neighbour_ : nullptr;
   }

@@ -29,7 +29,9 @@ MAY_INCLUDE = {
     "control/model": ["dataplane/packet", "dataplane/route", "dataplane/firewall", "dataplane/balancer",
                       "dataplane/dns", "dataplane/runtime", "control/api", "sluice/v1"],
     "control/daemon": ["control/model", "control/api", "dataplane/runtime", "sluice/v1"],
+    # What replay is given, Sources, names every room.
     "control/cli": ["control/model", "control/api", "dataplane/replay", "dataplane/packet",
+                    "dataplane/route", "dataplane/firewall", "dataplane/balancer", "dataplane/dns",
                     "dataplane/runtime", "sluice/v1"],
     "bench": ["dataplane", "tests/support"],
     "tests": ["dataplane", "control", "ebpf", "sluice/v1"],

@@ -1,0 +1,36 @@
+/// A file that is written from front to back; what goes wrong on the way is told at the end.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "dataplane/runtime/result.hpp"
+
+namespace sluice::replay {
+
+class OutputFile {
+ public:
+  /// Empties the file if there is one. Error: it cannot be written.
+  [[nodiscard]] static Result<OutputFile> create(const std::string& path);
+
+  void put(std::span<const std::uint8_t> bytes) { put(bytes.data(), bytes.size()); }
+  void put(std::string_view text) { put(text.data(), text.size()); }
+  /// Error: not everything could be written.
+  [[nodiscard]] Result<void> close();
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  OutputFile(std::FILE* file, std::string path) : file_(file), path_(std::move(path)) {}
+  void put(const void* bytes, std::size_t size) { std::fwrite(bytes, 1, size, file_.get()); }
+
+  std::unique_ptr<std::FILE, Close> file_;
+  std::string path_;
+};
+
+}  // namespace sluice::replay
