@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
+#include "ebpf/errors.hpp"
 #include "ebpf/steer_object.hpp"
 
 namespace sluice::ebpf {
@@ -31,12 +32,6 @@ struct Tally {
   std::uint64_t packets;
   std::uint64_t bytes;
 };
-
-std::string reason(int error) {
-  std::array<char, 128> text{};
-  libbpf_strerror(error, text.data(), text.size());
-  return text.data();
-}
 
 int update(int v4, int v6, const Prefix& prefix, bool add) {
   const std::uint8_t value = 1;

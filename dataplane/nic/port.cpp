@@ -9,6 +9,7 @@
 #include "dataplane/nic/device.hpp"
 #include "dataplane/nic/kernel_interface.hpp"
 #include "dataplane/runtime/log.hpp"
+#include "ebpf/ingress_drop.hpp"
 #include "ebpf/loader.hpp"
 
 namespace sluice::nic {
@@ -81,6 +82,7 @@ struct Ports::Port {
   QueuePlan plan;
   // Before the devices, so that it is there until their sockets are gone.
   std::optional<ebpf::Steering> steering;
+  std::optional<ebpf::IngressDrop> kernel_shut;
   std::vector<Device> devices;
   std::vector<std::unique_ptr<Queue>> queues;
   std::atomic<bool> up = false;
@@ -89,6 +91,7 @@ struct Ports::Port {
   explicit Port(PortSpec s) : spec(std::move(s)) {}
   [[nodiscard]] std::uint16_t first() const { return devices.front().id(); }
   [[nodiscard]] Result<void> steer();
+  void shut_kernel();
   [[nodiscard]] Result<void> start(PortId id, const DevicePlan& devices_plan, unsigned workers,
                                    rte_mempool* mempool);
 };
@@ -106,9 +109,23 @@ Result<void> Ports::Port::steer() {
   return {};
 }
 
+/// An AF_PACKET socket gets a copy of each frame; without this the kernel would answer the same
+/// frame, for the addresses of the exception TAP are its own too.
+void Ports::Port::shut_kernel() {
+  if (spec.mode != PortMode::af_packet) return;
+  auto attached = ebpf::IngressDrop::attach(spec.device);
+  if (attached) {
+    kernel_shut = std::move(*attached);
+  } else {
+    log_warning("the kernel handles the frames of this port too",
+                {{"port", spec.name}, {"why", attached.error().text()}});
+  }
+}
+
 Result<void> Ports::Port::start(PortId id, const DevicePlan& devices_plan, unsigned workers,
                                 rte_mempool* mempool) {
   if (auto ok = steer(); !ok) return ok;
+  shut_kernel();
   const std::uint16_t flags = spec.host ? packet_flag::kFromHost : std::uint16_t{0};
   const std::uint16_t each = devices_plan.queues_each();
   for (const DeviceName& name : devices_plan.devices) {

@@ -247,17 +247,18 @@ class Lab:
         self.wait(self.dataplane_connected, 30, "sluice-dataplane", "dataplane")
 
     def join_taps(self):
-        """In tap mode a bridge joins each TAP that the data plane made with its wire."""
+        """In tap mode each TAP that the data plane made is joined with its wire: the frames of the one
+        leave by the other. A bridge would not do, for the kernel answers at it for its own addresses."""
         dut = self.namespace("dut")
         for port in ("wan", "lan"):
             self.wait(lambda p=port: run("ip", "-n", dut, "link", "show", f"tap{p}", check=False).returncode == 0,
                       15, f"the TAP of port {port}", "dataplane")
-            run("ip", "-n", dut, "link", "add", f"br{port}", "type", "bridge", "mcast_snooping", "0", check=False)
-            self.exec("dut", "sysctl", "-qw", f"net.ipv6.conf.br{port}.disable_ipv6=1")
             self.exec("dut", "sysctl", "-qw", f"net.ipv6.conf.tap{port}.disable_ipv6=1")
-            for device in (port, f"tap{port}"):
-                run("ip", "-n", dut, "link", "set", device, "master", f"br{port}", "up")
-            run("ip", "-n", dut, "link", "set", f"br{port}", "up")
+            run("ip", "-n", dut, "link", "set", f"tap{port}", "up")
+        chains = "".join(
+            f'chain {here} {{ type filter hook ingress device "{here}" priority 0; fwd to "{there}"; }}; '
+            for port in ("wan", "lan") for here, there in ((port, f"tap{port}"), (f"tap{port}", port)))
+        self.exec("dut", "nft", f"table netdev wires {{}}; delete table netdev wires; table netdev wires {{ {chains} }}")
 
     def dataplane_connected(self):
         done = self.sluice("status", "-o", "json", check=False)

@@ -7,6 +7,7 @@
 #include "dataplane/nic/kernel_interface.hpp"
 #include "dataplane/nic/port.hpp"
 #include "dataplane/packet/bytes.hpp"
+#include "ebpf/ingress_drop.hpp"
 #include "ebpf/loader.hpp"
 #include "tests/unit/nic/private_network.hpp"
 
@@ -134,6 +135,64 @@ TEST_F(LabTest, AfPacketBothWays) {
   expect_both_ways(*ports, far);
   EXPECT_EQ(ports->statistics(0).rx_packets, 100U);
   EXPECT_EQ(ports->statistics(0).tx_bytes, 6400U);
+}
+
+/// IPv4 packets that the kernel's stack has seen in this namespace.
+unsigned long kernel_received() {
+  std::ifstream snmp("/proc/self/net/snmp");
+  std::string word;
+  std::string names;
+  std::getline(snmp, names);  // Ip: Forwarding DefaultTTL InReceives ...
+  unsigned long value = 0;
+  snmp >> word >> value >> value >> value;
+  return value;
+}
+
+TEST_F(LabTest, AnAfPacketPortKeepsItsFramesFromTheKernel) {
+  const RawSocket far(far_);
+  const auto before = kernel_received();
+  {
+    auto ports = open(spec(PortMode::af_packet, near_));
+    ASSERT_NE(ports, nullptr);
+    EXPECT_TRUE(run("tc filter show dev " + near_ + " ingress | grep -q drop"));
+    for (std::uint8_t i = 1; i <= 100; ++i) {
+      ASSERT_TRUE(far.send(frame_from(address("198.18.0.2"), i)));
+      ASSERT_EQ(mark_of_next(*ports), i);
+    }
+    EXPECT_EQ(kernel_received(), before);
+  }
+  EXPECT_FALSE(run("tc filter show dev " + near_ + " ingress | grep -q drop"));
+  const auto deadline = steady_clock::now() + std::chrono::seconds(5);
+  do {
+    ASSERT_TRUE(far.send(frame_from(address("198.18.0.2"), 1)));
+  } while (kernel_received() == before && steady_clock::now() < deadline);
+  EXPECT_GT(kernel_received(), before) << "the kernel has its interface back";
+}
+
+TEST_F(LabTest, WhatAKilledProcessLeftAtTheIngressIsReplaced) {
+  auto killed = ebpf::IngressDrop::attach(near_);
+  ASSERT_TRUE(killed) << killed.error().text();
+  auto next = ebpf::IngressDrop::attach(near_);
+  ASSERT_TRUE(next) << next.error().text();
+  EXPECT_TRUE(run("test $(tc filter show dev " + near_ + " ingress | grep -c handle) = 1"));
+  EXPECT_THAT(ebpf::IngressDrop::attach("nosuch0").error().text(), testing::HasSubstr("nosuch0"));
+}
+
+TEST_F(LabTest, AfPacketKeepsVlanTags) {
+  auto ports = open(spec(PortMode::af_packet, near_));
+  ASSERT_NE(ports, nullptr);
+  const RawSocket far(far_);
+  for (const unsigned tags : {1U, 2U}) {
+    Frame frame = frame_from(address("198.18.0.2"), 7, tags);
+    ASSERT_TRUE(far.send(frame));
+    frame[12] = 0x81;  // the kernel takes the outer tag off, and the driver restores it as 802.1Q
+    frame[13] = 0;
+    auto got = next(*ports);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(Frame(got->first.data, got->first.data + got->first.length), frame) << tags;
+    Packet* const back[] = {&got->first};
+    ports->queue(0, 0).release(back);
+  }
 }
 
 TEST_F(LabTest, AfXdpBothWaysOverOneQueue) {
