@@ -235,7 +235,7 @@ class Lab:
         if self.alive("control"):
             return
         self.popen("control", "dut", self.bin / "sluice-control", "--config", self.run_folder / "control.yaml")
-        self.wait(lambda: self.sluice("version", check=False).returncode == 0, 15, "sluice-control", "control")
+        self.wait(lambda: self.sluice("status", check=False).returncode == 0, 15, "sluice-control", "control")
 
     def start_dataplane(self):
         if self.alive("dataplane"):
