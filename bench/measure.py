@@ -22,6 +22,12 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}
 
 
+def progress(text):
+    """On a terminal, over what stood there."""
+    if sys.stderr.isatty():
+        print(f"\r{text:60}\r", end="", file=sys.stderr, flush=True)
+
+
 def rounds(count, contenders):
     """Runs every contender (name: function giving a number) in turn, `count` times: {name: [numbers]}.
     Neighbours on a shared machine come and go; what is compared stands beside each other in time."""
@@ -29,8 +35,8 @@ def rounds(count, contenders):
     for number in range(1, count + 1):
         for name, measure in contenders.items():
             results[name].append(measure())
-            print(f"\r  round {number} of {count}: {name:24}", end="", file=sys.stderr, flush=True)
-    print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+            progress(f"  round {number} of {count}: {name}")
+    progress("")
     return results
 
 
@@ -44,7 +50,8 @@ class Report:
 
     def __init__(self, title, **circumstances):
         self.data = {"title": title, "processor": processor(), "cores": os.cpu_count(), **circumstances, "figures": []}
-        print(f"{title} ({', '.join(f'{k} {v}' for k, v in circumstances.items())}; {processor()}, {os.cpu_count()} cores)")
+        told = [f"{k} {v}" for k, v in circumstances.items()] + [processor(), f"{os.cpu_count()} cores"]
+        print(f"{title} ({', '.join(told)})")
 
     def figure(self, name, unit, values, **more):
         s = spread(values)

@@ -1,25 +1,43 @@
-"""Google Benchmark programs as reports: repeated, with the spread of the repetitions."""
+"""Google Benchmark programs as reports: repeated, with the spread of the repetitions. By processor time, in
+cycles of the time stamp counter and in nanoseconds."""
 
 import json
+import pathlib
+import re
+import statistics
 import subprocess
 
 import measure
 
 
-def run(title, program, quick, unit="ns", pattern="."):
+def run(title, program, quick, pattern="."):
     """Every benchmark of a program whose name matches, as one report."""
     binary = measure.ROOT / "build/release/bench" / program
     repetitions = 3 if quick else 7
     done = subprocess.run([binary, f"--benchmark_filter={pattern}", f"--benchmark_repetitions={repetitions}",
                            f"--benchmark_min_time={0.05 if quick else 0.3}", "--benchmark_enable_random_interleaving=true",
-                           "--benchmark_format=json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, text=True)
+                           "--benchmark_format=json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True, text=True)
     report = measure.Report(title, repetitions=repetitions)
     values = {}
-    for line in json.loads(done.stdout)["benchmarks"]:
-        if line["run_type"] != "iteration":
-            continue
-        items = line.get("items_per_second")
-        values.setdefault(line["run_name"], []).append(1e9 / items if items else line["real_time"])
+    lines = json.loads(done.stdout)["benchmarks"]
+    lines.sort(key=lambda line: (line["family_index"], line["per_family_instance_index"]))
+    for line in lines:
+        if line.get("error_occurred"):
+            raise SystemExit(f"{program} {line['name']}: {line['error_message']}")
+        if line["run_type"] == "iteration":
+            values.setdefault(line["run_name"].removeprefix("run/"), []).append(1e9 / line["items_per_second"])
+    ghz = time_stamp_ghz()
     for name, times in values.items():
-        report.figure(name, f"{unit}/item", times)
+        report.figure(name, "cycles/item", [t * ghz for t in times], nanoseconds=statistics.median(times))
     return report.data
+
+
+def time_stamp_ghz():
+    """Cycles a nanosecond of the time stamp counter, as the kernel found at boot; where it does not say, of the
+    processor."""
+    log = subprocess.run(["dmesg"], capture_output=True, text=True).stdout
+    found = (re.search(r"Refined TSC clocksource calibration: ([\d.]+) MHz", log)
+             or re.search(r"tsc: Detected ([\d.]+) MHz", log)
+             or re.search(r"cpu MHz\s*:\s*([\d.]+)", pathlib.Path("/proc/cpuinfo").read_text()))
+    return float(found.group(1)) / 1000
