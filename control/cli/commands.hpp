@@ -20,10 +20,12 @@ Exit describe(const Invocation& invocation);
 // live_commands.cpp
 Exit status(const Invocation& invocation);
 Exit trace(const Invocation& invocation);
-Exit why(const Invocation& invocation);
-Exit show_table(const Invocation& invocation, const std::string& table);
 Exit show_counters(const Invocation& invocation);
 Exit version(const Invocation& invocation);
+
+// ask_commands.cpp
+Exit why(const Invocation& invocation);
+Exit show_table(const Invocation& invocation, const std::string& table);
 
 // top.cpp
 Exit top(const Invocation& invocation);

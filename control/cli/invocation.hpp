@@ -38,6 +38,7 @@ struct Invocation {
   v1::TraceFilter filter;
   std::vector<std::string> flow;  ///< of `why`: protocol, source, destination
   std::string in_port;
+  std::string tcp_flags, query_name, query_type;  ///< of `why`, as they were written
   bool once = false;
   std::string in_file, out_file, verdicts_file;  ///< of `replay`
   bool cycles = false;

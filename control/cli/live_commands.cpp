@@ -8,7 +8,6 @@
 #include "control/cli/client.hpp"
 #include "control/cli/commands.hpp"
 #include "control/cli/print.hpp"
-#include "control/model/format.hpp"
 #include "control/model/yaml_out.hpp"
 
 namespace sluice::cli {
@@ -86,57 +85,6 @@ std::string one_line(std::string json) {
   return out;
 }
 
-/// "198.18.0.2:5000" or "[2001:2::2]:5000"; for protocols without ports the address alone.
-bool split_endpoint(const std::string& text, std::string& address, std::uint32_t& port) {
-  if (const auto socket = model::parse_socket(text); socket && !socket->address.empty()) {
-    address = socket->address;
-    port = socket->port;
-    return true;
-  }
-  address = text;
-  port = 0;
-  return !model::check_format(v1::IP, text).has_value();
-}
-
-/// Puts a question and prints its rows; problems of the data plane go to standard error.
-Exit ask(const Invocation& invocation, const v1::AskRequest& request) {
-  const auto client = Client::connect(invocation.target);
-  if (!client) return failed(client.error());
-  std::vector<std::string> columns;
-  std::vector<std::vector<std::string>> rows;
-  std::vector<v1::Problem> problems;
-  const auto done = (*client)->ask(request, [&](const v1::QueryResult& result) {
-    if (columns.empty()) columns.assign(result.columns().begin(), result.columns().end());
-    for (const v1::TableRow& row : result.rows()) {
-      rows.emplace_back(row.cells().begin(), row.cells().end());
-    }
-    problems.insert(problems.end(), result.problems().begin(), result.problems().end());
-    return true;
-  });
-  if (!done) return failed(done.error());
-  print_problems(problems);
-  if (invocation.output == Output::json) {
-    std::string out;
-    for (const auto& row : rows) {
-      std::string object;
-      for (std::size_t i = 0; i < std::min(row.size(), columns.size()); ++i) {
-        object += (object.empty() ? "" : ", ") + model::json_string(columns[i]) + ": " +
-                  model::json_string(row[i]);
-      }
-      out += (out.empty() ? "\n  {" : ",\n  {") + object + "}";
-    }
-    std::cout << '[' << out << (out.empty() ? "]\n" : "\n]\n");
-  } else if (!columns.empty()) {
-    for (std::string& column : columns) {
-      for (char& c : column) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    }
-    Table table(columns);
-    for (auto& row : rows) table.add(std::move(row));
-    std::cout << table.text();
-  }
-  return problems.empty() ? Exit::done : Exit::refused;
-}
-
 }  // namespace
 
 Exit status(const Invocation& invocation) {
@@ -171,31 +119,6 @@ Exit trace(const Invocation& invocation) {
     return true;
   });
   return done ? Exit::done : failed(done.error());
-}
-
-Exit why(const Invocation& invocation) {
-  v1::AskRequest request;
-  request.set_node(invocation.node);
-  v1::WhyQuery& query = *request.mutable_query()->mutable_why();
-  query.set_protocol(invocation.flow[0]);
-  query.set_port(invocation.in_port);
-  std::uint32_t source_port = 0;
-  std::uint32_t destination_port = 0;
-  if (!split_endpoint(invocation.flow[1], *query.mutable_source(), source_port) ||
-      !split_endpoint(invocation.flow[2], *query.mutable_destination(), destination_port)) {
-    return wrong_usage("a flow is written as udp 198.18.0.2:5000 198.18.100.53:53");
-  }
-  query.set_source_port(source_port);
-  query.set_destination_port(destination_port);
-  return ask(invocation, request);
-}
-
-Exit show_table(const Invocation& invocation, const std::string& table) {
-  v1::AskRequest request;
-  request.set_node(invocation.node);
-  request.mutable_query()->mutable_table()->set_table(table);
-  request.mutable_query()->mutable_table()->set_limit(invocation.limit);
-  return ask(invocation, request);
 }
 
 Exit show_counters(const Invocation& invocation) {

@@ -161,7 +161,11 @@ class CommandLine {
     why_app.add_option("flow", invocation_.flow, "PROTOCOL SOURCE[:PORT] DESTINATION[:PORT]")
         ->expected(3)
         ->required();
-    why_app.add_option("--port", invocation_.in_port, "port that it comes in by");
+    why_app.add_option("--port", invocation_.in_port,
+                       "port that it comes in by; the one that routes to the source if absent");
+    why_app.add_option("--flags", invocation_.tcp_flags, "of TCP, as syn,ack; syn if absent");
+    why_app.add_option("--query", invocation_.query_name, "name that a DNS query asks for");
+    why_app.add_option("--type", invocation_.query_type, "record type that it asks for");
     add_node(why_app);
   }
 

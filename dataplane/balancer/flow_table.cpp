@@ -8,8 +8,6 @@
 namespace sluice::balancer {
 namespace {
 
-/// Records looked at for those past their time, when all are taken.
-constexpr unsigned kReclaimScan = 32;
 /// Redirects that wait to be taken: more than one burst can post.
 constexpr std::size_t kOutboxMax = 512;
 /// A deadline is moved only when it gains this much, so that a busy flow's line stays clean.

@@ -142,11 +142,28 @@ class FlowTable {
   /// Keeps, or prolongs, what another worker posted.
   void add_redirect(const Redirect& redirect, Ticks now);
 
+  /// For a rehearsal in an empty table with the seed of `live`: takes over the flow, or the
+  /// redirect, that the key leads to there. Returns the flow, which is this table's; null: none.
+  const Flow* borrow(const FlowTable& live, const FlowKey& key, Ticks now);
+  /// Whether there is a record for another flow, or one that may be forgotten for it.
+  [[nodiscard]] bool has_room(Ticks now) const;
+  /// From now on there is room only where a flow is forgotten.
+  void refuse_new() { free_flows_.clear(); }
+
+  /// Places of flows, for walks in slices: capacity() of them, some free.
+  [[nodiscard]] const Flow* record(std::uint32_t place, Ticks now) const {
+    const Flow& flow = flows_[place];
+    return flow.state != FlowState::unused && !reached(now, flow.expires) ? &flow : nullptr;
+  }
+  [[nodiscard]] std::uint32_t size() const { return live_; }
+
   [[nodiscard]] const FlowTableStats& stats() const { return stats_; }
   [[nodiscard]] std::uint32_t capacity() const { return static_cast<std::uint32_t>(flows_.size()); }
 
  private:
   static constexpr unsigned kPlaces = 8;
+  /// Records looked at for those past their time, when all are taken.
+  static constexpr unsigned kReclaimScan = 32;
 
   /// Tag 0 is a free place. `spilled` counts what lives in the second bucket because this one was
   /// full: while it is 0, a look-up ends here.

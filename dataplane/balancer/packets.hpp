@@ -13,6 +13,9 @@ namespace sluice::balancer {
 /// those of new flows.
 inline constexpr Ticks kGoneLifetime = 10'000;
 
+/// Backends tried for a new flow whose replies could not be told from another flow's.
+inline constexpr unsigned kChooseAttempts = 4;
+
 /// A whole TCP or UDP header is there.
 [[nodiscard]] inline bool has_ports(const Packet& p) {
   return p.has(packet_flag::kL4) &&

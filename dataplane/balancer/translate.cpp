@@ -6,9 +6,6 @@
 namespace sluice::balancer {
 namespace {
 
-/// Backends tried for a new flow whose replies could not be told from another flow's.
-constexpr unsigned kChooseAttempts = 4;
-
 bool begins_connection(const Packet& p) {
   return p.key.protocol == ip_protocol::kTcp &&
          (p.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck | tcp_flag::kRst)) == tcp_flag::kSyn;

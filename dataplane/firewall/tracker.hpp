@@ -39,6 +39,19 @@ class Tracker {
   /// What a later fragment has from its first one.
   [[nodiscard]] FragmentPorts fragment_ports(unsigned index) const { return notes_[index].ports; }
 
+  /// For a rehearsal in an empty tracker with the seed of `live`: takes over what that knows of the
+  /// connection of a whole packet, and whether it has room for another one. Returns the connection,
+  /// which is the table's; null: there is none.
+  const Connection* borrow(const Tracker& live, const Packet& packet, Nanoseconds now);
+
+  /// Places of connections, for walks in slices: records() of them, some free.
+  [[nodiscard]] std::uint32_t records() const { return table_.capacity(); }
+  /// The connection at a place, from 0; null: none that lives.
+  [[nodiscard]] const Connection* record(std::uint32_t place, Nanoseconds now) const {
+    const Connection& connection = table_.at(place + 1);
+    return connection.expires > now ? &connection : nullptr;
+  }
+
   [[nodiscard]] std::uint32_t connections() const { return table_.size(); }
   [[nodiscard]] std::uint32_t connections_max() const { return table_.capacity(); }
   /// Unanswered or closing connections that were forgotten for new ones.

@@ -3,29 +3,10 @@
 #include "dataplane/balancer/service_table.hpp"
 #include "dataplane/firewall/rule_set.hpp"
 #include "dataplane/packet/pipeline.hpp"
+#include "dataplane/packet/protocol.hpp"
 
 namespace sluice {
 namespace {
-
-std::string protocol_name(const TraceRecord& record) {
-  if (record.ip_version == 0) return record.ether_type == 0x0806 ? "arp" : "unknown";
-  switch (record.key.protocol) {
-    case ip_protocol::kTcp:
-      return "tcp";
-    case ip_protocol::kUdp:
-      return "udp";
-    case ip_protocol::kIcmp:
-      return "icmp";
-    case ip_protocol::kIcmp6:
-      return "icmp6";
-    default:
-      return "protocol " + std::to_string(record.key.protocol);
-  }
-}
-
-bool has_ports(std::uint8_t protocol) {
-  return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
-}
 
 std::string_view name_of(ConnectionState state) {
   constexpr std::array<std::string_view, 5> kNames{"untracked", "new", "established", "related",
@@ -45,6 +26,20 @@ void append(std::string& text, const std::string& part) {
   text += part;
 }
 
+/// What lives at an address of ours.
+std::string kinds_text(std::uint8_t kinds) {
+  std::string text;
+  if ((kinds & route::local_kind::kHost) != 0) append(text, "host");
+  if ((kinds & route::local_kind::kService) != 0) append(text, "service");
+  if ((kinds & route::local_kind::kNameServer) != 0) append(text, "name server");
+  return text;
+}
+
+/// The look-up may come to nothing, which is a decision too.
+bool is_route(const TraceStep& step) {
+  return stage_name(step.stage) == "route";
+}
+
 /// What changed at this step.
 std::string change_text(const TraceStep& before, const TraceStep& step, const Snapshot& snapshot) {
   std::string text;
@@ -56,6 +51,8 @@ std::string change_text(const TraceStep& before, const TraceStep& step, const Sn
   if (step.backend != before.backend)
     append(text, "backend " + backend_name(snapshot, step.backend));
   if (!(step.key == before.key)) append(text, "now " + flow_text(step.key));
+  if (step.next_hop != before.next_hop || is_route(step))
+    append(text, next_hop_name(snapshot, step.next_hop));
   if (step.out_port != before.out_port)
     append(text, "to port " + port_name(snapshot, step.out_port));
   return text;
@@ -81,6 +78,26 @@ std::string backend_name(const Snapshot& snapshot, std::uint32_t backend) {
   return backend == 0 ? std::string{} : snapshot.balancer->backend_name(backend - 1);
 }
 
+std::string next_hop_name(const Snapshot& snapshot, std::uint32_t next_hop) {
+  if (next_hop >= snapshot.route->next_hops().size()) return "of another revision";
+  const route::NextHop& hop = snapshot.route->next_hop(next_hop);
+  switch (hop.kind) {
+    case route::RouteKind::gateway:
+      return "by " + hop.gateway.text() + " on port " + port_name(snapshot, hop.port);
+    case route::RouteKind::connected:
+      return "connected on port " + port_name(snapshot, hop.port);
+    case route::RouteKind::local:
+      return "ours: " + kinds_text(hop.kinds);
+    case route::RouteKind::blackhole:
+      return "blackhole";
+    case route::RouteKind::not_routable:
+      return "never routed";
+    case route::RouteKind::none:
+      break;
+  }
+  return "no route";
+}
+
 std::string port_name(const Snapshot& snapshot, PortId port) {
   if (port == kNoPort) return {};
   if (port == snapshot.route->host_port()) return "host";
@@ -95,8 +112,9 @@ std::string endpoint(const IpAddress& address, std::uint16_t port, bool has_port
 }
 
 std::string summary_of(const TraceRecord& record) {
-  std::string text = protocol_name(record);
-  if (record.ip_version != 0) text += " " + flow_text(record.key);
+  std::string text = record.ether_type == 0x0806 ? "arp" : "unknown";
+  if (record.ip_version != 0)
+    text = protocol_name(record.key.protocol) + " " + flow_text(record.key);
   return text + " length " + std::to_string(record.length);
 }
 

@@ -14,6 +14,8 @@ namespace sluice {
 [[nodiscard]] std::string rule_name(const Snapshot& snapshot, std::uint32_t rule);
 [[nodiscard]] std::string service_name(const Snapshot& snapshot, std::uint32_t service);
 [[nodiscard]] std::string backend_name(const Snapshot& snapshot, std::uint32_t backend);
+/// "by 198.18.0.254 on port wan", "connected on port lan", "ours: name server", "no route", ...
+[[nodiscard]] std::string next_hop_name(const Snapshot& snapshot, std::uint32_t next_hop);
 /// Empty for kNoPort.
 [[nodiscard]] std::string port_name(const Snapshot& snapshot, PortId port);
 

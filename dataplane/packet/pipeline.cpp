@@ -1,14 +1,17 @@
 #include "dataplane/packet/pipeline.hpp"
 
+#include <cassert>
 #include <tuple>
 #include <utility>
 
-#include "dataplane/balancer/flow_table.hpp"
+#include "dataplane/balancer/inspect.hpp"
+#include "dataplane/firewall/inspect.hpp"
 #include "dataplane/firewall/rule_set.hpp"
 #include "dataplane/firewall/tracker.hpp"
 #include "dataplane/packet/link_filter.hpp"
 #include "dataplane/packet/parse.hpp"
 #include "dataplane/packet/spread.hpp"
+#include "dataplane/packet/why.hpp"
 #include "dataplane/route/neighbours.hpp"
 #include "dataplane/route/table.hpp"
 
@@ -80,6 +83,10 @@ struct Restore {
   static constexpr std::string_view kDoes = "replies of backends get the service's address back";
   static bool needed(const Turn& t) { return t.snapshot.has_services || !t.flows.empty(); }
   static void run(Turn& t) { balancer::restore(t.context, *t.snapshot.balancer, t.flows, t.burst); }
+  static void borrow(Turn& t, const Pipeline& live, KnownOfPacket& known) {
+    known.set(balancer::borrow(*t.snapshot.balancer, live.flows(), t.flows, t.burst.packets[0],
+                               balancer::ticks_of(t.context.now)));
+  }
 };
 
 struct Track {
@@ -87,6 +94,11 @@ struct Track {
   static constexpr std::string_view kDoes = "each packet finds its connection";
   static bool needed(const Turn& t) { return t.snapshot.has_rules; }
   static void run(Turn& t) { firewall::track(t.context, *t.snapshot.firewall, t.tracker, t.burst); }
+  static void borrow(Turn& t, const Pipeline& live, KnownOfPacket& known) {
+    Packet& p = t.burst.packets[0];
+    known.set(t.tracker.borrow(live.tracker(), p, t.context.now));
+    if (known.connection) firewall::number_segment(p, *known.connection);
+  }
 };
 
 struct Route {
@@ -154,6 +166,10 @@ struct Deliver {
     if (ours != 0) route::local(t.context, *t.snapshot.route, t.burst, ours);
     if (t.burst.alive != 0) route::forward(t.context, *t.snapshot.route, t.neighbours, t.burst);
   }
+  static void borrow(Turn& t, const Pipeline& live, KnownOfPacket& known) {
+    known.set(t.neighbours.borrow(live.neighbours(), *t.snapshot.route, t.burst.packets[0],
+                                  t.context.now));
+  }
   static std::uint64_t queries_of(Turn& t) {
     std::uint64_t queries = 0;
     for_each_in(t.burst, t.names, [&](unsigned i, const Packet& p) {
@@ -178,7 +194,7 @@ void note_stage(Burst& burst, std::uint64_t decided, std::uint8_t stage) {
 }
 
 template <std::size_t I>
-void run_stage(Turn& turn, Tracer& tracer) {
+[[gnu::always_inline]] inline void run_stage(Turn& turn, Tracer& tracer) {
   using Stage = std::tuple_element_t<I, Path>;
   const std::uint64_t entered = turn.burst.alive;
   if (entered == 0 || !Stage::needed(turn)) return;
@@ -193,6 +209,27 @@ void run_stage(Turn& turn, Tracer& tracer) {
 template <std::size_t... I>
 void run_path(Turn& turn, Tracer& tracer, std::index_sequence<I...>) {
   (run_stage<I>(turn, tracer), ...);
+}
+
+/// A stage that uses a table of the worker.
+template <class Stage>
+concept UsesTable = requires(Turn& t, const Pipeline& live, KnownOfPacket& known) {
+  Stage::borrow(t, live, known);
+};
+
+template <std::size_t I>
+void rehearse_stage(Turn& turn, Tracer& tracer, const Pipeline& live, KnownOfPacket& known) {
+  using Stage = std::tuple_element_t<I, Path>;
+  if constexpr (UsesTable<Stage>) {
+    if (turn.burst.alive != 0) Stage::borrow(turn, live, known);
+  }
+  run_stage<I>(turn, tracer);
+}
+
+template <std::size_t... I>
+void rehearse_path(Turn& turn, Tracer& tracer, const Pipeline& live, KnownOfPacket& known,
+                   std::index_sequence<I...>) {
+  (rehearse_stage<I>(turn, tracer, live, known), ...);
 }
 
 template <std::size_t... I>
@@ -223,18 +260,30 @@ Pipeline::Pipeline(const PipelineOptions& options)
 
 Pipeline::~Pipeline() = default;
 
+Pipeline::Turn Pipeline::turn(Context& context, const Snapshot& snapshot, Burst& burst,
+                              std::uint64_t may_spread) {
+  burst.start();
+  return {.context = context,
+          .snapshot = snapshot,
+          .tracker = *tracker_,
+          .flows = *flows_,
+          .neighbours = *neighbours_,
+          .burst = burst,
+          .may_spread = workers_ > 1 ? may_spread : 0,
+          .workers = workers_};
+}
+
 void Pipeline::run(Context& context, const Snapshot& snapshot, Burst& burst,
                    std::uint64_t may_spread) {
-  burst.start();
-  Turn turn{.context = context,
-            .snapshot = snapshot,
-            .tracker = *tracker_,
-            .flows = *flows_,
-            .neighbours = *neighbours_,
-            .burst = burst,
-            .may_spread = workers_ > 1 ? may_spread : 0,
-            .workers = workers_};
-  run_path(turn, tracer_, std::make_index_sequence<kStages>{});
+  Turn packets = turn(context, snapshot, burst, may_spread);
+  run_path(packets, tracer_, std::make_index_sequence<kStages>{});
+}
+
+void Pipeline::rehearse(const Pipeline& live, Context& context, const Snapshot& snapshot,
+                        Burst& burst, KnownOfPacket& known) {
+  assert(burst.count == 1);
+  Turn packet = turn(context, snapshot, burst, 0);
+  rehearse_path(packet, tracer_, live, known, std::make_index_sequence<kStages>{});
 }
 
 void Pipeline::tick(Context& context, const Snapshot& snapshot, bool idle) {

@@ -14,6 +14,8 @@
 
 namespace sluice {
 
+struct KnownOfPacket;
+
 /// What a worker's tables are made with. All memory is taken at construction.
 struct PipelineOptions {
   std::uint16_t worker = 0;
@@ -38,6 +40,12 @@ class Pipeline {
   /// each has a verdict other than none, and where it leaves, an out_port. Packets in `may_spread`
   /// are handed to the worker that their flow's symmetric hash names, if that is another one.
   void run(Context& context, const Snapshot& snapshot, Burst& burst, std::uint64_t may_spread = 0);
+  /// As run(), for one packet of which `live` is to know nothing: what its tables hold about the
+  /// packet is copied into this pipeline's, which were empty, before the stage that uses it runs.
+  /// So the verdict is the one that run() of `live` would come to. `known` takes what was found
+  /// there.
+  void rehearse(const Pipeline& live, Context& context, const Snapshot& snapshot, Burst& burst,
+                KnownOfPacket& known);
   /// Time-outs, in slices: once a turn, more of them when the turn had nothing else to do.
   void tick(Context& context, const Snapshot& snapshot, bool idle);
 
@@ -45,10 +53,16 @@ class Pipeline {
   [[nodiscard]] route::Neighbours& neighbours() { return *neighbours_; }
   [[nodiscard]] firewall::Tracker& tracker() { return *tracker_; }
   [[nodiscard]] balancer::FlowTable& flows() { return *flows_; }
+  [[nodiscard]] const route::Neighbours& neighbours() const { return *neighbours_; }
+  [[nodiscard]] const firewall::Tracker& tracker() const { return *tracker_; }
+  [[nodiscard]] const balancer::FlowTable& flows() const { return *flows_; }
 
   struct Turn;  ///< what a stage is given; defined in pipeline.cpp
 
  private:
+  [[nodiscard]] Turn turn(Context& context, const Snapshot& snapshot, Burst& burst,
+                          std::uint64_t may_spread);
+
   std::uint16_t workers_;
   std::unique_ptr<firewall::Tracker> tracker_;
   std::unique_ptr<balancer::FlowTable> flows_;

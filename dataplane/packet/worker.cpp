@@ -18,6 +18,7 @@ std::vector<Outlet> outlets_of(const std::vector<WorkerPort>& ports) {
 Worker::Worker(const WorkerOptions& options, SnapshotReader& snapshots, PacketPool& pool)
     : snapshots_(snapshots),
       inboxes_(options.inboxes),
+      questions_(options.questions),
       pipeline_(options.pipeline),
       transmitter_(options.pipeline.worker, outlets_of(options.ports), options.inboxes, pool,
                    books_),
@@ -48,6 +49,7 @@ bool Worker::turn(Nanoseconds now) {
     pipeline_.tick(context_, *snapshot, !busy);
     transmitter_.flush();
     post_neighbours();
+    busy |= answer_question(*snapshot);
   }
   snapshots_.quiescent();
   return busy;
@@ -99,6 +101,17 @@ bool Worker::take_messages(const Snapshot& snapshot) {
   for (unsigned i = 0; i < update_count; ++i)
     pipeline_.neighbours().apply(context_, *snapshot.route, updates[i]);
   return redirect_count + update_count != 0;
+}
+
+/// A slice of one question a turn. A worker that has one does not rest, so that it comes to an end.
+bool Worker::answer_question(const Snapshot& snapshot) {
+  if (questions_ == nullptr) return false;
+  if (question_ == nullptr && !questions_->asked.take(question_)) return false;
+  if (question_->advance(pipeline_, context_, snapshot)) {
+    (void)questions_->answered.put(question_);  // as much room as there may be questions
+    question_ = nullptr;
+  }
+  return true;
 }
 
 void Worker::post_redirects() {

@@ -11,6 +11,7 @@
 #include "dataplane/packet/inbox.hpp"
 #include "dataplane/packet/pipeline.hpp"
 #include "dataplane/packet/port_queue.hpp"
+#include "dataplane/packet/question.hpp"
 #include "dataplane/packet/transmitter.hpp"
 #include "dataplane/runtime/publisher.hpp"
 
@@ -29,6 +30,7 @@ struct WorkerOptions {
   PipelineOptions pipeline;       ///< its worker, workers and seed are the worker's
   std::vector<WorkerPort> ports;  ///< by PortId
   std::vector<Inbox*> inboxes;    ///< by worker, this one's included; empty with a single worker
+  QuestionChannel* questions = nullptr;     ///< null: nobody asks
   std::uint64_t punts_per_second = 10'000;  ///< to the host through the exception path
   std::uint64_t icmp_errors_per_second = 1'000;
 };
@@ -61,12 +63,15 @@ class Worker {
   bool take_packets(const Snapshot& snapshot);
   bool poll(const Snapshot& snapshot, const Source& source);
   void finish(const Snapshot& snapshot, std::uint64_t may_spread);
+  bool answer_question(const Snapshot& snapshot);
   void post_redirects();
   void post_neighbours();
 
   SnapshotReader& snapshots_;
   std::vector<Source> sources_;
   std::vector<Inbox*> inboxes_;
+  QuestionChannel* questions_;
+  Question* question_ = nullptr;  ///< that is being answered
   Books books_;
   BurstSizes burst_sizes_;
   Pipeline pipeline_;

@@ -83,6 +83,7 @@ tl::expected<std::shared_ptr<const Table>, std::vector<Error>> Compiler::run() {
   add_routes();
   add_locals();
   if (errors_.empty()) fill_tries();
+  if (errors_.empty()) list_entries();
   if (!errors_.empty()) return tl::unexpected(std::move(errors_));
   return std::make_shared<const Table>(std::move(table_));
 }
@@ -332,6 +333,14 @@ void Compiler::fill_tries() {
                                           : table_.lpm6_.add(key, leaf.prefix.length, leaf.index);
     if (!fits) return error("more routes than the tables can hold", "routes", "aggregate them");
   }
+}
+
+/// Of leaves with the same prefix the last one holds, as in the tries.
+void Compiler::list_entries() {
+  std::map<Prefix, std::uint32_t> entries;
+  for (const Leaf& leaf : leaves_) entries.insert_or_assign(leaf.prefix, leaf.index);
+  table_.entries_.reserve(entries.size());
+  for (const auto& [prefix, index] : entries) table_.entries_.push_back({prefix, index});
 }
 
 tl::expected<std::shared_ptr<const Table>, std::vector<Error>> compile(const Source& source) {

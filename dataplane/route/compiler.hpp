@@ -38,6 +38,7 @@ class Compiler {
   void add_local(const Prefix& prefix, std::uint8_t kinds);
   void set_host_port();
   void fill_tries();
+  void list_entries();
 
   /// The port a gateway is behind, or kNoPort with an error recorded.
   [[nodiscard]] PortId port_of_gateway(const RouteEntry& route, const std::string& where);

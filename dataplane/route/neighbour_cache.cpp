@@ -30,20 +30,22 @@ NeighbourCache::NeighbourCache(std::uint32_t capacity, const HashSeed& seed) : s
   set_mask_ = sets - 1;
 }
 
-Neighbour* NeighbourCache::insert(Nanoseconds now, PortId port, const IpAddress& address) {
-  const Probe at = probe(port, address);
-  Neighbour* best = nullptr;
+const Neighbour* NeighbourCache::place_for(Nanoseconds now, const Probe& at) const {
+  const Neighbour* best = nullptr;
   for (unsigned way = 0; way < kWays; ++way) {
-    Neighbour& entry = entries_[at.set * kWays + way];
-    if (entry.state == NeighbourState::free) {
-      best = &entry;
-      break;
-    }
+    const Neighbour& entry = entries_[at.set * kWays + way];
+    if (entry.state == NeighbourState::free) return &entry;
     const bool stale = entry.state == NeighbourState::stale ||
                        (entry.state == NeighbourState::reachable && entry.deadline <= now);
     if (!stale) continue;
     if (best == nullptr || entry.deadline < best->deadline) best = &entry;
   }
+  return best;
+}
+
+Neighbour* NeighbourCache::insert(Nanoseconds now, PortId port, const IpAddress& address) {
+  const Probe at = probe(port, address);
+  auto* const best = const_cast<Neighbour*>(place_for(now, at));
   if (best == nullptr) return nullptr;
   const bool timed = best->timed;  // the list of timers may still name this place
   *best = Neighbour{};

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include <wmmintrin.h>
@@ -63,16 +64,23 @@ class NeighbourCache {
   }
   void prefetch(const Probe& at) const { __builtin_prefetch(&tags_[at.set]); }
 
-  [[nodiscard]] Neighbour* find(const Probe& at, PortId port, const IpAddress& address) {
+  [[nodiscard]] const Neighbour* find(const Probe& at, PortId port,
+                                      const IpAddress& address) const {
     const __m128i tags = _mm_load_si128(&tags_[at.set].lanes);
     const __m128i wanted = _mm_set1_epi16(static_cast<short>(at.tag));
     auto hits = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi16(tags, wanted)));
     for (; hits != 0; hits &= hits - 1, hits &= hits - 1) {
-      Neighbour& entry =
+      const Neighbour& entry =
           entries_[at.set * kWays + static_cast<unsigned>(std::countr_zero(hits)) / 2];
       if (entry.port == port && same(entry.address, address)) return &entry;
     }
     return nullptr;
+  }
+  [[nodiscard]] const Neighbour* find(PortId port, const IpAddress& address) const {
+    return find(probe(port, address), port, address);
+  }
+  [[nodiscard]] Neighbour* find(const Probe& at, PortId port, const IpAddress& address) {
+    return const_cast<Neighbour*>(std::as_const(*this).find(at, port, address));
   }
   [[nodiscard]] Neighbour* find(PortId port, const IpAddress& address) {
     return find(probe(port, address), port, address);
@@ -82,6 +90,10 @@ class NeighbourCache {
   /// with the earliest deadline gives way; entries that are in use or being resolved do not.
   /// Null: no place.
   [[nodiscard]] Neighbour* insert(Nanoseconds now, PortId port, const IpAddress& address);
+  /// Whether insert() would find a place.
+  [[nodiscard]] bool has_place(Nanoseconds now, PortId port, const IpAddress& address) const {
+    return place_for(now, probe(port, address)) != nullptr;
+  }
   void erase(Neighbour& entry);
 
   [[nodiscard]] std::uint32_t index_of(const Neighbour& entry) const {
@@ -91,6 +103,8 @@ class NeighbourCache {
   [[nodiscard]] const std::vector<Neighbour>& entries() const { return entries_; }
 
  private:
+  [[nodiscard]] const Neighbour* place_for(Nanoseconds now, const Probe& at) const;
+
   /// Keyed, by AES rounds: who can choose addresses cannot choose where they collide.
   [[nodiscard]] std::uint64_t hash_of(PortId port, const IpAddress& address) const {
     const __m128i key = _mm_set_epi64x(static_cast<long long>(seed_.high),

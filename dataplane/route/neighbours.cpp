@@ -258,7 +258,7 @@ void Neighbours::forget_router(Context& context, const Table& table, PortId port
   }
 }
 
-const Neighbours::Router* Neighbours::default_router(Nanoseconds now, const Table& table) {
+const Neighbours::Router* Neighbours::default_router(Nanoseconds now, const Table& table) const {
   const Router* any = nullptr;
   for (const Router& router : routers_) {
     if (router.expires <= now || !table.port(router.port).router_solicitation) continue;

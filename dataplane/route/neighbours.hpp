@@ -79,6 +79,12 @@ class Neighbours {
   /// All places of the store, those in state free included.
   [[nodiscard]] const std::vector<Neighbour>& entries() const { return cache_.entries(); }
 
+  /// For a rehearsal in an empty store with the seed of `live`: takes over everything that decides
+  /// where a packet goes whose route was looked up. Returns its neighbour, which is in this store;
+  /// null: it is not known, or none is needed.
+  const Neighbour* borrow(const Neighbours& live, const Table& table, const Packet& packet,
+                          Nanoseconds now);
+
   /// The remaining members serve this room's stages.
 
   /// Takes in and exports what a packet of this worker said.
@@ -116,7 +122,7 @@ class Neighbours {
     PortId port = kNoPort;
     Nanoseconds expires = 0;
   };
-  [[nodiscard]] const Router* default_router(Nanoseconds now, const Table& table);
+  [[nodiscard]] const Router* default_router(Nanoseconds now, const Table& table) const;
   /// The neighbour said that it is no router (any more): RFC 4861 section 7.2.5.
   void forget_router(Context& context, const Table& table, PortId port, const IpAddress& address);
 
@@ -126,6 +132,8 @@ class Neighbours {
   static constexpr Nanoseconds kRound = 10 * kMillisecond;
   static constexpr unsigned kPerCall = 64;
 
+  const Neighbour* borrow_entry(const Neighbours& live, PortId port, const IpAddress& address,
+                                Nanoseconds now);
   void start_delay(Nanoseconds now, Neighbour& entry);
   void start_timer(Neighbour& entry);
   void stop_resolving(Neighbour& entry);

@@ -11,6 +11,17 @@ std::uint32_t Table::find(const IpAddress& destination, PortId in_port) const {
   return scoped(lpm6_.find(destination.network()), destination, in_port);
 }
 
+const TableEntry* Table::entry_of(const IpAddress& destination) const {
+  for (int length = destination.is_v4() ? 32 : 128; length >= 0; --length) {
+    const Prefix wanted = Prefix{destination, static_cast<std::uint8_t>(length)}.network();
+    const auto found = std::lower_bound(
+        entries_.begin(), entries_.end(), wanted,
+        [](const TableEntry& entry, const Prefix& prefix) { return entry.prefix < prefix; });
+    if (found != entries_.end() && found->prefix == wanted) return &*found;
+  }
+  return nullptr;
+}
+
 bool Table::on_link(PortId id, const IpAddress& address) const {
   const Port& p = port(id);
   if (!address.is_v4() && address.is_link_local()) return p.known;

@@ -54,6 +54,12 @@ struct Port {
   std::vector<Prefix> addresses;  ///< with host bits
 };
 
+/// A prefix of the table and what it leads to, for operators; the stages use the tries.
+struct TableEntry {
+  Prefix prefix;
+  std::uint32_t next_hop = 0;
+};
+
 class Table {
  public:
   /// Index for Packet::next_hop. IPv6 link-local destinations depend on the port they came in by.
@@ -91,6 +97,11 @@ class Table {
   /// port, else (IPv6) the port's link-local address. Unspecified: there is none.
   [[nodiscard]] IpAddress source_address(PortId port, bool v4) const;
 
+  /// Every prefix, in order; those that nobody may route included.
+  [[nodiscard]] std::span<const TableEntry> entries() const { return entries_; }
+  /// The entry that decides about a destination; null: there is no route.
+  [[nodiscard]] const TableEntry* entry_of(const IpAddress& destination) const;
+
   [[nodiscard]] const Lpm4& lpm4() const { return lpm4_; }
   [[nodiscard]] const Lpm6& lpm6() const { return lpm6_; }
   /// The index that a match in lpm6 stands for, given where the packet came from.
@@ -110,6 +121,7 @@ class Table {
 
   std::vector<NextHop> next_hops_;
   std::vector<Port> ports_;  ///< by PortId
+  std::vector<TableEntry> entries_;
   Lpm4 lpm4_;
   Lpm6 lpm6_;
   PortId host_port_ = kNoPort;

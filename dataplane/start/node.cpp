@@ -62,6 +62,7 @@ Result<void> Node::start(const v1::DesiredState& initial, const HashSeed& seed) 
   shards_ =
       std::make_unique<Shards>(shard_cores, workers_->count(), config_.counters_max(), publisher_);
   make_tracing();
+  make_questions(options);
   if (auto started = workers_->start(); !started) return started;
   return shards_->start();
 }
@@ -72,6 +73,17 @@ void Node::make_tracing() {
   std::vector<std::string> names;
   for (PortId id = 0; id < ports_->count(); ++id) names.push_back(ports_->name(id));
   tracing_ = std::make_unique<Tracing>(std::move(channels), std::move(names));
+}
+
+void Node::make_questions(const WorkersOptions& options) {
+  std::vector<QuestionChannel*> channels;
+  for (std::uint16_t i = 0; i < workers_->count(); ++i) channels.push_back(&workers_->questions(i));
+  questions_ = std::make_unique<Questions>(std::move(channels));
+  for (PortId id = 0; id < ports_->count(); ++id) rehearsed_.ports.push_back(ports_->name(id));
+  rehearsed_.pipeline = options.pipeline;
+  rehearsed_.pipeline.workers = workers_->count();
+  rehearsed_.counters_max = options.counters_max;
+  rehearsed_.spread = workers_->spread();
 }
 
 void Node::turn(Nanoseconds now) {
@@ -194,6 +206,8 @@ void Node::stop_trace(std::uint64_t id) {
 }
 
 void Node::ask(const v1::Query& query) {
+  if (query.has_why())
+    return questions_->ask(query.id(), std::make_unique<WhyInquiry>(query.why(), rehearsed_));
   v1::FromDataplane& out = results_.emplace_back();
   out.mutable_result()->set_id(query.id());
   out.mutable_result()->set_last(true);
@@ -206,6 +220,7 @@ void Node::take_results(const Sink& sink) {
   if (const auto& live = publisher_.live()) {
     tracing_->collect(clock_.now(), MonotonicClock::unix_time(), *live, sink);
   }
+  questions_->turn(clock_.now(), publisher_.live(), sink);
   for (v1::FromDataplane& result : std::exchange(results_, {})) sink(std::move(result));
 }
 

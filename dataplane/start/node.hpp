@@ -12,8 +12,10 @@
 #include "dataplane/nic/host_net.hpp"
 #include "dataplane/nic/port.hpp"
 #include "dataplane/start/node_proto.hpp"
+#include "dataplane/start/questions.hpp"
 #include "dataplane/start/shards.hpp"
 #include "dataplane/start/tracing.hpp"
+#include "dataplane/start/why.hpp"
 #include "dataplane/start/workers.hpp"
 
 namespace sluice::start {
@@ -46,6 +48,7 @@ class Node final : public agent::Plane {
 
  private:
   void make_tracing();
+  void make_questions(const WorkersOptions& options);
   [[nodiscard]] std::string find_trouble();
   void follow(const Sources& sources);
   void sample_ports(agent::Samples& samples);
@@ -58,6 +61,8 @@ class Node final : public agent::Plane {
   model::NodeFacts facts_;
   agent::Applier applier_;
   MonotonicClock clock_;
+  RehearsedNode rehearsed_;
+  std::unique_ptr<Questions> questions_;  ///< before the workers: they may hold questions of it
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<Shards> shards_;
   std::unique_ptr<Tracing> tracing_;

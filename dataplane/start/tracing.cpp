@@ -1,11 +1,11 @@
 #include "dataplane/start/tracing.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "dataplane/packet/names.hpp"
+#include "dataplane/packet/protocol.hpp"
 
 namespace sluice::start {
 namespace {
@@ -14,27 +14,18 @@ constexpr std::uint16_t kArp = 0x0806;
 constexpr std::size_t kAtOnce = 64;
 
 Result<void> set_protocol(const std::string& text, TraceFilter& filter) {
-  static constexpr std::pair<std::string_view, std::uint8_t> kNames[] = {
-      {"tcp", ip_protocol::kTcp},      {"udp", ip_protocol::kUdp},
-      {"icmp", ip_protocol::kIcmp},    {"icmp6", ip_protocol::kIcmp6},
-      {"icmpv6", ip_protocol::kIcmp6}, {"sctp", ip_protocol::kSctp}};
   if (text.empty()) return {};
   if (text == "arp") {
     filter.ether_type = kArp;
     return {};
   }
+  const auto protocol = protocol_by_name(text);
+  if (!protocol)
+    return fail(protocol.error().what, "filter.protocol",
+                "use tcp, udp, icmp, icmp6, sctp, arp or a number up to 255");
   filter.has_protocol = true;
-  for (const auto& [name, number] : kNames) {
-    if (text == name) {
-      filter.protocol = number;
-      return {};
-    }
-  }
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), filter.protocol);
-  if (error == std::errc() && end == text.data() + text.size()) return {};
-  return fail(fmt::format("'{}' is no protocol", text), "filter.protocol",
-              "use tcp, udp, icmp, icmp6, sctp, arp or a number up to 255");
+  filter.protocol = *protocol;
+  return {};
 }
 
 Result<bool> set_prefix(const std::string& text, const char* where, Prefix& prefix) {

@@ -56,6 +56,7 @@ Workers::Lane::Lane(const WorkersOptions& options, std::uint16_t index,
       worker(WorkerOptions{.pipeline = pipeline_of(options, index, slots, trace),
                            .ports = std::move(ports),
                            .inboxes = std::move(inboxes),
+                           .questions = &questions,
                            .punts_per_second = options.punts_per_second},
              reader, pool) {
   reader.offline();  // until its thread runs
@@ -69,6 +70,7 @@ Workers::Workers(const WorkersOptions& options, nic::Ports& ports, Publisher<Sna
     inboxes.push_back(inboxes_.emplace_back(std::make_unique<Inbox>(workers)).get());
   }
   auto dealt = deal_queues(ports, workers);
+  for (const WorkerPort& port : dealt.front()) spread_ |= port.spread;
   for (std::uint16_t i = 0; i < workers; ++i) {
     lanes_.push_back(
         std::make_unique<Lane>(options, i, std::move(dealt[i]), inboxes, publisher, ports.pool()));

@@ -49,6 +49,11 @@ class Workers {
   /// Which worker has not turned since the last call, as a sentence; empty if all have.
   [[nodiscard]] std::string stuck();
   [[nodiscard]] TraceChannel& trace(std::uint16_t worker) { return lanes_[worker]->trace; }
+  [[nodiscard]] QuestionChannel& questions(std::uint16_t worker) {
+    return lanes_[worker]->questions;
+  }
+  /// Flows are spread in software: each belongs to the worker that its hash names.
+  [[nodiscard]] bool spread() const { return spread_; }
 
  private:
   /// One worker with everything that is its own.
@@ -58,6 +63,7 @@ class Workers {
 
     CounterBlock slots;
     TraceChannel trace;
+    QuestionChannel questions;
     Publisher<Snapshot>::Reader reader;
     Worker worker;
     LoopCounters loop;
@@ -71,6 +77,7 @@ class Workers {
 
   std::vector<unsigned> cores_;
   IdleLimits idle_;
+  bool spread_ = false;
   std::atomic<bool> stop_{false};
   std::vector<std::unique_ptr<Inbox>> inboxes_;
   std::vector<std::unique_ptr<Lane>> lanes_;

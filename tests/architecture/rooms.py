@@ -38,7 +38,7 @@ MAY_INCLUDE = {
 }
 
 # The parts of dataplane/packet that stand above the rooms: the pipeline and what drives it.
-PIPELINE = ("pipeline", "worker", "snapshot", "trace", "why", "inbox", "names", "transmitter")
+PIPELINE = ("pipeline", "worker", "snapshot", "trace", "why", "inbox", "question", "names", "transmitter")
 PIPELINE_MAY = ["dataplane/packet", "dataplane/route", "dataplane/firewall", "dataplane/balancer",
                 "dataplane/dns", "dataplane/runtime"]
 

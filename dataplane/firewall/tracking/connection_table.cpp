@@ -75,13 +75,18 @@ ConnectionTable::Index ConnectionTable::victim_of(std::uint64_t hash, Nanosecond
   return oldest;
 }
 
-/// Sees to a free record and a free slot in one of the two buckets.
+/// A free record, and a free slot in one of the two buckets.
+bool ConnectionTable::has_free(std::uint64_t hash) const {
+  return !free_.empty() && (taken(buckets_[first_bucket(hash)]) < kSlots ||
+                            taken(buckets_[second_bucket(hash)]) < kSlots);
+}
+
+bool ConnectionTable::has_room(std::uint64_t hash, Nanoseconds now) const {
+  return has_free(hash) || victim_of(hash, now) != kNone;
+}
+
 bool ConnectionTable::make_room(std::uint64_t hash, Nanoseconds now) {
-  const auto slot_free = [&] {
-    return taken(buckets_[first_bucket(hash)]) < kSlots ||
-           taken(buckets_[second_bucket(hash)]) < kSlots;
-  };
-  if (!free_.empty() && slot_free()) return true;
+  if (has_free(hash)) return true;
   const Index victim = victim_of(hash, now);
   if (victim == kNone) return false;
   if (records_[victim].expires > now) ++evictions_;

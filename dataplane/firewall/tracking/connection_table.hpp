@@ -35,6 +35,10 @@ class ConnectionTable {
   /// connection that stands near is forgotten; an established one never. kNone: the table is full.
   [[nodiscard]] Index insert(const Connection& connection, Nanoseconds now);
   void erase(Index index);
+  /// Whether insert() of a connection with this hash would find or make room.
+  [[nodiscard]] bool has_room(std::uint64_t hash, Nanoseconds now) const;
+  /// From now on there is room only where a connection is forgotten or erased.
+  void refuse_new() { free_.clear(); }
 
   [[nodiscard]] Connection& at(Index index) { return records_[index]; }
   [[nodiscard]] const Connection& at(Index index) const { return records_[index]; }
@@ -68,6 +72,7 @@ class ConnectionTable {
   /// Bits of the slots of a bucket with this tag, taken or not.
   [[nodiscard]] static unsigned slots_with(const Bucket& bucket, std::uint16_t tag);
   [[nodiscard]] static unsigned taken(const Bucket& bucket);
+  [[nodiscard]] bool has_free(std::uint64_t hash) const;
   bool make_room(std::uint64_t hash, Nanoseconds now);
   [[nodiscard]] Index victim_of(std::uint64_t hash, Nanoseconds now) const;
 

@@ -1,0 +1,103 @@
+#include "dataplane/packet/why_text.hpp"
+
+#include "dataplane/balancer/inspect.hpp"
+#include "dataplane/dns/inspect.hpp"
+#include "dataplane/firewall/inspect.hpp"
+#include "dataplane/route/table.hpp"
+
+namespace sluice {
+namespace {
+
+/// Adds to what is known of each stage's decision why it is so.
+class Explainer {
+ public:
+  Explainer(const Rehearsal& rehearsal, const Snapshot& snapshot,
+            std::span<const std::uint8_t> query)
+      : rehearsal_(rehearsal), snapshot_(snapshot), query_(query) {}
+
+  [[nodiscard]] std::string note_on(std::string_view stage, const TraceStep& step) const {
+    if (stage == "restore") return restore();
+    if (stage == "track") return track(step);
+    if (stage == "route") return route(step);
+    if (stage == "filter") return filter(step);
+    if (stage == "translate") return translate(step);
+    if (stage == "deliver") return deliver();
+    return {};
+  }
+
+ private:
+  [[nodiscard]] std::string restore() const {
+    const auto& flow = rehearsal_.known().flow;
+    if (!flow) return "no flow yet";
+    const balancer::Ticks left = flow->expires - balancer::ticks_of(rehearsal_.time());
+    return "flow " + with_time_left(balancer::name_of(flow->state), left * kMillisecond);
+  }
+
+  [[nodiscard]] std::string track(const TraceStep& step) const {
+    const auto& connection = rehearsal_.known().connection;
+    if (!connection) return step.connection == ConnectionState::fresh ? "none yet" : "none known";
+    std::string state;
+    if (connection->tcp != firewall::TcpState::none) {
+      state = firewall::name_of(connection->tcp);
+    } else {
+      state = connection->replied ? "answered" : "not answered";
+    }
+    return "known: " + with_time_left(state, connection->expires - rehearsal_.time());
+  }
+
+  [[nodiscard]] std::string route(const TraceStep& step) const {
+    const route::TableEntry* entry = snapshot_.route->entry_of(step.key.destination);
+    return entry == nullptr ? std::string{} : "by prefix " + entry->prefix.text();
+  }
+
+  [[nodiscard]] static std::string filter(const TraceStep& step) {
+    const bool passed = step.verdict == Verdict::none;
+    return passed && step.rule == 0 ? "accepted, no rule says otherwise" : std::string{};
+  }
+
+  [[nodiscard]] std::string translate(const TraceStep& step) const {
+    if (step.backend == 0) return {};
+    const auto& flow = rehearsal_.known().flow;
+    const bool goes_on =
+        flow && flow->backend_id == snapshot_.balancer->backends()[step.backend - 1].id();
+    return goes_on ? "as its flow says" : "chosen by Maglev";
+  }
+
+  [[nodiscard]] std::string deliver() const {
+    const TraceRecord& record = rehearsal_.record();
+    if (record.verdict == Verdict::answered && !query_.empty())
+      return dns::explain(*snapshot_.dns, query_);
+    if (record.verdict == Verdict::held)
+      return "the next hop's Ethernet address is not known yet: it is asked for";
+    const auto& neighbour = rehearsal_.known().neighbour;
+    if (record.verdict != Verdict::sent || !neighbour) return {};
+    return "neighbour " + neighbour->address.text() + " at " + neighbour->mac.text() + " " +
+           route::name_of(neighbour->state);
+  }
+
+  const Rehearsal& rehearsal_;
+  const Snapshot& snapshot_;
+  std::span<const std::uint8_t> query_;
+};
+
+}  // namespace
+
+std::vector<StepText> steps_of(const Rehearsal& rehearsal, const Snapshot& snapshot,
+                               std::span<const std::uint8_t> query) {
+  const TraceRecord& record = rehearsal.record();
+  std::vector<StepText> steps = steps_of(record, snapshot);
+  const Explainer explainer(rehearsal, snapshot, query);
+  for (unsigned i = 0; i < record.steps_count; ++i) {
+    const std::string note = explainer.note_on(steps[i].stage, record.steps[i]);
+    if (note.empty()) continue;
+    const bool nothing = steps[i].decision == "passed on";
+    steps[i].decision = nothing ? note : steps[i].decision + "; " + note;
+  }
+  return steps;
+}
+
+std::string with_time_left(std::string state, Nanoseconds left) {
+  return state + ", " + std::to_string(left / kSecond) + " s left";
+}
+
+}  // namespace sluice
