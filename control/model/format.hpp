@@ -43,6 +43,8 @@ struct SocketName {
 /// The text in single quotes, shortened, control characters escaped: safe for a terminal and a log.
 [[nodiscard]] std::string quoted(std::string_view text);
 
+/// Bytes at the front of the text that are whole characters of UTF-8.
+[[nodiscard]] std::size_t utf8_prefix(std::string_view text);
 /// RFC 3629. What goes into a message or the store must be.
 [[nodiscard]] bool is_utf8(std::string_view text);
 /// The text with a '?' for every byte that is not part of a character.

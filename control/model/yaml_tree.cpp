@@ -1,5 +1,6 @@
 #include "control/model/yaml_tree.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include <yaml-cpp/eventhandler.h>
@@ -26,7 +27,15 @@ class TreeBuilder : public YAML::EventHandler {
 
   std::vector<YamlNode> take() { return std::move(documents_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  /// The parser leaves what begins no value (',' or ']') where it stands, and would begin documents
+  /// there for ever.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == document_) {
+      refuse(mark, "YAML syntax: no value begins like this", "look at this line");
+      throw Stop{};
+    }
+    document_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     add(node(YamlNode::Type::null, mark, anchor, ""));
@@ -117,14 +126,26 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<YamlNode> stack_;
   std::vector<YamlNode> documents_;
   std::size_t nodes_ = 0;
+  int document_ = -1;  ///< where the last one began
 };
+
+/// The place of the byte at an offset; columns are bytes, as the parser counts them.
+Place place_of(std::string_view text, std::size_t offset, const std::string& file) {
+  const std::string_view before = text.substr(0, offset);
+  const auto lines = std::count(before.begin(), before.end(), '\n');
+  const std::size_t line_end = before.rfind('\n');
+  const std::size_t start = line_end == std::string_view::npos ? 0 : line_end + 1;
+  return {file, static_cast<std::uint32_t>(lines + 1),
+          static_cast<std::uint32_t>(offset - start + 1)};
+}
 
 }  // namespace
 
 std::vector<YamlNode> parse_yaml(const std::string& text, const std::string& file,
                                  Problems& problems) {
-  if (!is_utf8(text) || text.find('\0') != std::string::npos) {
-    problems.add_at({file}, {}, "the file is not UTF-8 text", "convert it, as with iconv");
+  if (const std::size_t good = std::min(utf8_prefix(text), text.find('\0')); good < text.size()) {
+    problems.add_at(place_of(text, good, file), {}, "the file is not UTF-8 text",
+                    "convert it, as with iconv");
     return {};
   }
   TreeBuilder builder(text, file, problems);

@@ -6,8 +6,8 @@
 #include "dataplane/packet/bytes.hpp"
 #include "tests/fuzz/dns_message.hpp"
 #include "tests/fuzz/input.hpp"
-#include "tests/fuzz/world.hpp"
 #include "tests/support/stage_harness.hpp"
+#include "tests/support/world.hpp"
 
 namespace sluice::fuzz {
 namespace {
@@ -43,7 +43,7 @@ void check_reply(std::span<const std::uint8_t> query, test::Bytes frame) {
           "an answer is no larger than its asker takes");
 
   test::Bytes buffer(65535);
-  const auto streamed = dns::answer_stream(*zones(), query, buffer);
+  const auto streamed = dns::answer_stream(*test::world_zones(), query, buffer);
   check_dns_answer(query, streamed);
   const DnsMessage over_udp = read_dns(answer);
   const DnsMessage over_tcp = read_dns(streamed);
@@ -58,7 +58,7 @@ void ask(unsigned option, std::span<const std::uint8_t> query) {
   test::TestBurst burst(harness, {frame_of(option, query)});
   Packet& packet = burst[0];
   require(packet.verdict == Verdict::none, "the frame around a query parses");
-  dns::answer(harness.context, *zones(), burst.burst, 1);
+  dns::answer(harness.context, *test::world_zones(), burst.burst, 1);
   if (packet.verdict == Verdict::dropped) {
     require(packet.reason == DropReason::dns_malformed, "what is no query is malformed");
     return;

@@ -7,7 +7,7 @@
 #include "dataplane/packet/bytes.hpp"
 #include "tests/fuzz/dns_message.hpp"
 #include "tests/fuzz/input.hpp"
-#include "tests/fuzz/world.hpp"
+#include "tests/support/world.hpp"
 
 namespace sluice::fuzz {
 namespace {
@@ -39,7 +39,7 @@ Outcome run(std::span<const std::uint8_t> stream, std::span<const std::uint8_t> 
   while (!stream.empty() && session.end() == dns::SessionEnd::none) {
     const std::size_t cut = cuts.empty() ? 0 : cuts[turn++ % cuts.size()];
     const auto piece = cut == 0 ? stream : stream.first(std::min(cut, stream.size()));
-    const std::size_t taken = session.receive(*zones(), piece, 0, nullptr);
+    const std::size_t taken = session.receive(*test::world_zones(), piece, 0, nullptr);
     require(taken <= piece.size(), "no more is taken than there is");
     const bool stuck = taken == 0 && session.output().empty();
     require(!stuck || session.end() != dns::SessionEnd::none, "a session goes on or is over");

@@ -8,8 +8,8 @@
 #include "dataplane/packet/parse.hpp"
 #include "dataplane/packet/worker.hpp"
 #include "tests/fuzz/input.hpp"
-#include "tests/fuzz/world.hpp"
 #include "tests/support/packet_builder.hpp"
+#include "tests/support/world.hpp"
 
 namespace sluice::fuzz {
 namespace {
@@ -32,7 +32,7 @@ class Node {
  public:
   Node(std::uint16_t index, std::uint16_t workers, MemoryPool& pool, Publisher<Snapshot>& publisher,
        TraceChannel* trace, const std::vector<Inbox*>& inboxes)
-      : counters_(kSlots), reader_(publisher, index) {
+      : counters_(test::kWorldSlots), reader_(publisher, index) {
     WorkerOptions options;
     options.pipeline.worker = index;
     options.pipeline.workers = workers;
@@ -66,7 +66,7 @@ class World {
       : pool_((options & option::kTightBuffers) != 0 ? MemoryPool::Layout{.headroom = 0, .room = 64}
                                                      : MemoryPool::Layout{}),
         publisher_(2) {
-    publisher_.publish(snapshot());
+    publisher_.publish(test::world_snapshot());
     const std::uint16_t workers = (options & option::kTwoWorkers) != 0 ? 2 : 1;
     std::vector<Inbox*> inboxes;
     if (workers > 1) {
@@ -88,7 +88,7 @@ class World {
     const auto port = static_cast<PortId>((control & control::kPort) % kPorts);
     test::Bytes bytes(frame.begin(), frame.end());
     if ((control & control::kAsItIs) == 0) bytes = test::with_checksums(std::move(bytes));
-    const std::uint16_t flags = port == kHost ? packet_flag::kFromHost : std::uint16_t{0};
+    const std::uint16_t flags = port == test::kHost ? packet_flag::kFromHost : std::uint16_t{0};
     nodes_[pushed_++ % nodes_.size()].queue(port).push(std::move(bytes), flags);
   }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 
+#include <google/protobuf/stubs/logging.h>
 #include <xxhash.h>
 
 #include "control/model/compile.hpp"
@@ -68,6 +69,11 @@ void start_from(const std::string& bytes, bool whole) {
 
 }  // namespace
 }  // namespace sluice::fuzz
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  google::protobuf::SetLogHandler(nullptr);  // a line for each text that is not UTF-8
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sluice::fuzz;

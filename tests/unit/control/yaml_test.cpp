@@ -172,7 +172,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "a.yaml:4:9: Zone/example.test: spec.file: no file missing"},
         Refused{"syntax", PORT "  addresses: [198.18.0.1/24\n", "YAML syntax: "},
         Refused{"tab", PORT "\tmtu: 1500\n", "YAML syntax: "},
-        Refused{"not_utf8", "kind: Port\nname: \xff\n", "the file is not UTF-8 text"}),
+        Refused{"no_value", "\n ]\nkind: Port\n", "a.yaml:2:2: YAML syntax: "},
+        Refused{"not_utf8", "kind: Port\nname: \xff\n", "a.yaml:2:7: the file is not UTF-8 text"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST(Yaml, FindsEveryMistakeAtOnce) {

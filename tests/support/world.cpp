@@ -1,9 +1,10 @@
-#include "tests/fuzz/world.hpp"
+#include "tests/support/world.hpp"
 
-#include "tests/fuzz/input.hpp"
+#include <stdexcept>
+
 #include "tests/support/packet_builder.hpp"
 
-namespace sluice::fuzz {
+namespace sluice::test {
 namespace {
 
 IpAddress address(std::string_view text) {
@@ -71,19 +72,17 @@ route::Source routes() {
   route::PortSource wan;
   wan.name = "wan";
   wan.id = kWan;
-  wan.mac = test::kOurMac;
+  wan.mac = kOurMac;
   wan.addresses = {prefix("198.18.0.1/24"), prefix("2001:2::1/64")};
-  wan.neighbours = {{address("198.18.0.2"), test::kTheirMac},
-                    {address("2001:2::2"), test::kTheirMac}};
+  wan.neighbours = {{address("198.18.0.2"), kTheirMac}, {address("2001:2::2"), kTheirMac}};
   wan.router_solicitation = true;
   route::PortSource lan;
   lan.name = "lan";
   lan.id = kLan;
-  lan.mac = test::kOurMac;
+  lan.mac = kOurMac;
   lan.mtu = 1280;
   lan.addresses = {prefix("198.18.1.1/24"), prefix("2001:2:0:1::1/64")};
-  lan.neighbours = {{address("198.18.1.11"), test::kTheirMac},
-                    {address("2001:2:0:1::11"), test::kTheirMac}};
+  lan.neighbours = {{address("198.18.1.11"), kTheirMac}, {address("2001:2:0:1::11"), kTheirMac}};
   out.ports = {wan, lan};
   out.routes = {{prefix("203.0.113.0/24"), address("198.18.0.2"), kNoPort, false},
                 {prefix("198.51.100.0/24"), {}, kNoPort, true},
@@ -114,7 +113,7 @@ balancer::ServiceSource service(const char* name, const char* v4, const char* v6
 
 }  // namespace
 
-Sources sources() {
+Sources world_sources() {
   using balancer::Mode;
   Sources out;
   out.route = routes();
@@ -135,20 +134,18 @@ Sources sources() {
   return out;
 }
 
-std::shared_ptr<const Snapshot> snapshot() {
+std::shared_ptr<const Snapshot> world_snapshot() {
   static const auto compiled = [] {
-    SlotRegistry registry(kSlots);
-    auto result = compile(sources(), 1, registry);
-    if (!result)
-      for (const Error& error : result.error()) std::fprintf(stderr, "%s\n", error.text().c_str());
-    require(result.has_value(), "the world compiles");
+    SlotRegistry registry(kWorldSlots);
+    auto result = compile(world_sources(), 1, registry);
+    if (!result) throw std::logic_error(result.error().front().text());
     return *result;
   }();
   return compiled;
 }
 
-std::shared_ptr<const dns::ZoneSet> zones() {
-  return snapshot()->dns;
+std::shared_ptr<const dns::ZoneSet> world_zones() {
+  return world_snapshot()->dns;
 }
 
-}  // namespace sluice::fuzz
+}  // namespace sluice::test
