@@ -12,11 +12,14 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
+#include "dataplane/runtime/patience.hpp"
 #include "ebpf/errors.hpp"
 #include "ebpf/steer_object.hpp"
 
 namespace sluice::ebpf {
 namespace {
+
+constexpr std::string_view kProgramName = "xsk_def_prog";  // of steer.bpf.c
 
 /// Keys as the program's LPM tries have them: prefix length in host order, then the address.
 struct Key4 {
@@ -54,6 +57,29 @@ std::vector<Prefix> canonical(std::span<const Prefix> sources) {
   std::sort(list.begin(), list.end());
   list.erase(std::unique(list.begin(), list.end()), list.end());
   return list;
+}
+
+/// Whether a program is Sluice's, as far as this process may know.
+bool may_be_ours(std::uint32_t id) {
+  const int fd = bpf_prog_get_fd_by_id(id);
+  if (fd < 0) return true;  // gone since, or not ours to look at
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof info;
+  const int error = bpf_obj_get_info_by_fd(fd, &info, &size);
+  close(fd);
+  return error != 0 || std::string_view(info.name) == kProgramName;
+}
+
+/// Id of the program on the interface, 0 for none. One of ours may be a killed process's, which the
+/// kernel is still taking away.
+std::uint32_t program_that_stays(unsigned index, const std::string& interface) {
+  Patience patience(kPatience);
+  for (;;) {
+    std::uint32_t id = 0;
+    if (bpf_xdp_query_id(static_cast<int>(index), 0, &id) != 0 || id == 0) return 0;
+    if (!may_be_ours(id)) return id;
+    if (!patience.wait("the XDP program of another process to leave", interface)) return id;
+  }
 }
 
 }  // namespace
@@ -130,11 +156,10 @@ Result<Steering> Steering::attach(const std::string& interface, XdpMode wanted,
   program->prefixes_max = prefixes_max;
   if (auto ok = program->load(); !ok) return tl::unexpected(ok.error());
 
-  std::uint32_t present = 0;
-  if (bpf_xdp_query_id(static_cast<int>(index), 0, &present) == 0 && present != 0)
+  if (const std::uint32_t present = program_that_stays(index, interface); present != 0)
     return fail(
         fmt::format("another XDP program (id {}) is attached", present), interface,
-        fmt::format("`ip link set dev {} xdp off` removes it, if nobody needs it", interface));
+        fmt::format("end its process, or `ip link set dev {} xdp off` if it has none", interface));
   int error = program->attach(index, wanted);
   if (error != 0 && wanted == XdpMode::native) {
     program->native_refusal = reason(error);

@@ -28,7 +28,8 @@ class Steering {
  public:
   /// Puts the program on `interface`, before the sockets are made: libxdp registers each socket
   /// with it. Where native mode is not possible, generic mode is used (see mode()). `prefixes_max`
-  /// limits each family of the early-drop list. Error: no permission, or another program is there.
+  /// limits each family of the early-drop list. Waits a little for the program of a killed process
+  /// to leave. Error: no permission, or another program is there.
   [[nodiscard]] static Result<Steering> attach(const std::string& interface, XdpMode wanted,
                                                std::uint32_t prefixes_max = 65536);
   Steering(Steering&&) noexcept;

@@ -8,7 +8,9 @@
 
 #include "dataplane/nic/device.hpp"
 #include "dataplane/nic/kernel_interface.hpp"
+#include "dataplane/nic/predecessor.hpp"
 #include "dataplane/runtime/log.hpp"
+#include "dataplane/runtime/patience.hpp"
 #include "ebpf/ingress_drop.hpp"
 #include "ebpf/loader.hpp"
 
@@ -124,6 +126,7 @@ void Ports::Port::shut_kernel() {
 
 Result<void> Ports::Port::start(PortId id, const DevicePlan& devices_plan, unsigned workers,
                                 rte_mempool* mempool) {
+  if (auto ok = outwait_predecessor(spec, devices_plan.queues, kPatience); !ok) return ok;
   if (auto ok = steer(); !ok) return ok;
   shut_kernel();
   const std::uint16_t flags = spec.host ? packet_flag::kFromHost : std::uint16_t{0};

@@ -11,7 +11,8 @@ namespace sluice {
 /// process ends, however it ends.
 class InstanceLock {
  public:
-  /// Makes the folder if it is missing, and takes its lock or says who has it.
+  /// Makes the folder if it is missing, and takes its lock or says who has it. Waits a little for a
+  /// holder that was killed.
   [[nodiscard]] static Result<InstanceLock> acquire(const std::string& folder);
 
   InstanceLock(InstanceLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

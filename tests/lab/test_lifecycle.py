@@ -1,12 +1,14 @@
 """Daemons that end, are killed, or are started where they cannot run."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import tempfile
 
+import lab as lab_module
 import pytest
-from conftest import ROOT, STATE, eventually
+from conftest import ROOT, STATE, eventually, raised
 
 BIN = ROOT / "build/release/bin"
 
@@ -24,17 +26,34 @@ def test_the_data_plane_serves_on_without_control_and_restarts_from_its_snapshot
     lab = fresh_lab
     os.kill(lab.alive("control"), signal.SIGKILL)
     assert answers_dns(lab) and answers_web(lab)
-    os.kill(lab.alive("dataplane"), signal.SIGKILL)
-    eventually(lambda: lab.alive("dataplane") is None)
-
-    def restarted():
-        """As a service manager does: the kernel may still be taking the killed process's sockets away."""
-        if lab.alive("dataplane") is None:
-            lab.popen("dataplane", "dut", BIN / "sluice-dataplane", "--config", lab.run_folder / "dataplane.yaml")
-        return answers_dns(lab)
-
-    eventually(restarted, 30, "answers from the last good snapshot")
+    restart_killed(lab)
+    eventually(lambda: answers_dns(lab), 30, "answers from the last good snapshot")
     assert answers_web(lab)
+
+
+def restart_killed(lab):
+    """Kills the data plane and starts it at once, while the kernel still takes the old one's sockets away."""
+    os.kill(lab.alive("dataplane"), signal.SIGKILL)
+    lab.popen("dataplane", "dut", BIN / "sluice-dataplane", "--config", lab.run_folder / "dataplane.yaml")
+
+
+@pytest.mark.parametrize("nic", ["af_xdp", "af_packet", "tap"])
+def test_killed_and_started_at_once_again_and_again(nic):
+    lab = raised("k", nic=nic)
+
+    def back():
+        with contextlib.suppress(lab_module.LabError):  # a TAP may still be the killed one's
+            if nic == "tap":
+                lab.join_taps()
+            return answers_dns(lab) and answers_web(lab)
+
+    try:
+        for _ in range(4):
+            restart_killed(lab)
+            eventually(back, 30, "answers")
+        assert lab.alive("dataplane"), lab.log("dataplane")
+    finally:
+        lab.down()
 
 
 def test_control_killed_keeps_what_it_acknowledged(fresh_lab):

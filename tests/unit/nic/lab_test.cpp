@@ -2,6 +2,9 @@
 // is sent, and what the XDP program drops before. Needs root; skipped without.
 #include <thread>
 
+#include <linux/if_xdp.h>
+#include <sys/mman.h>
+
 #include "dataplane/nic/eal.hpp"
 #include "dataplane/nic/host_net.hpp"
 #include "dataplane/nic/kernel_interface.hpp"
@@ -284,24 +287,100 @@ TEST_F(LabTest, GenericModeWorksAndIsToldFromNative) {
 TEST_F(LabTest, TheProgramLeavesWithThePortAndAnotherOnesIsNotReplaced) {
   { auto ports = open(spec(PortMode::af_xdp, near_)); }
   EXPECT_FALSE(run("ip link show " + near_ + " | grep -q xdp"));
-  auto other = ebpf::Steering::attach(near_, ebpf::XdpMode::native);
+  auto other = ebpf::Steering::attach(far_, ebpf::XdpMode::native);
   ASSERT_TRUE(other);
   auto ports =
+      open_ports(std::vector{spec(PortMode::af_xdp, far_)}, {.workers = 1, .buffers = kBuffers});
+  ASSERT_FALSE(ports);
+  EXPECT_THAT(ports.error().text(), testing::HasSubstr("xdp off` if it has none"));
+}
+
+/// An AF_XDP socket on queue 0 of an interface, as a killed process leaves one for a while.
+class ForeignXdpSocket {
+ public:
+  explicit ForeignXdpSocket(const std::string& interface)
+      : fd_(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)) {
+    memory_ = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    xdp_umem_reg region{};
+    region.addr = reinterpret_cast<std::uintptr_t>(memory_);
+    region.len = kBytes;
+    region.chunk_size = 4096;
+    const int entries = 64;
+    bound_ = setsockopt(fd_, SOL_XDP, XDP_UMEM_REG, &region, sizeof region) == 0;
+    for (const int ring : {XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_RX_RING})
+      bound_ &= setsockopt(fd_, SOL_XDP, ring, &entries, sizeof entries) == 0;
+    sockaddr_xdp at{};
+    at.sxdp_family = AF_XDP;
+    at.sxdp_ifindex = if_nametoindex(interface.c_str());
+    at.sxdp_flags = XDP_COPY;
+    bound_ &= bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0;
+  }
+  ForeignXdpSocket(const ForeignXdpSocket&) = delete;
+  ForeignXdpSocket& operator=(const ForeignXdpSocket&) = delete;
+  ~ForeignXdpSocket() {
+    close(fd_);
+    munmap(memory_, kBytes);
+  }
+  [[nodiscard]] bool bound() const { return bound_; }
+
+ private:
+  static constexpr std::size_t kBytes = 64 * 4096;
+  int fd_;
+  void* memory_ = nullptr;
+  bool bound_ = false;
+};
+
+TEST_F(LabTest, AQueueThatIsStillTakenIsWaitedFor) {
+  auto foreign = std::make_unique<ForeignXdpSocket>(near_);
+  ASSERT_TRUE(foreign->bound());
+  std::thread killed([&foreign] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+    foreign.reset();
+  });
+  auto ports = open(spec(PortMode::af_xdp, near_));
+  killed.join();
+  ASSERT_NE(ports, nullptr);
+  const RawSocket far(far_);
+  expect_both_ways(*ports, far);
+}
+
+TEST_F(LabTest, AQueueThatStaysTakenIsRefusedInTheEnd) {
+  const ForeignXdpSocket foreign(near_);
+  ASSERT_TRUE(foreign.bound());
+  const auto ports =
       open_ports(std::vector{spec(PortMode::af_xdp, near_)}, {.workers = 1, .buffers = kBuffers});
   ASSERT_FALSE(ports);
-  EXPECT_THAT(ports.error().text(), testing::HasSubstr("xdp off` removes it"));
+  EXPECT_EQ(ports.error().text(), "port " + near_ +
+                                      ": another process has an AF_XDP socket on queue 0 of " +
+                                      near_ + "; end it; `ss --xdp -p` lists them");
+}
+
+TEST_F(LabTest, AProgramOfAKilledProcessIsWaitedFor) {
+  auto killed = ebpf::Steering::attach(near_, ebpf::XdpMode::native);
+  ASSERT_TRUE(killed);
+  std::thread end([&killed] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+    killed = tl::unexpected(Error{});
+  });
+  auto ports = open(spec(PortMode::af_xdp, near_));
+  end.join();
+  EXPECT_NE(ports, nullptr);
 }
 
 TEST_F(LabTest, LinkStateOfTheInterfaceIsSeen) {
   auto ports = open(spec(PortMode::af_xdp, near_));
   ASSERT_NE(ports, nullptr);
   EXPECT_TRUE(ports->link_up(0));
+  // The kernel tells of a carrier when it comes to it.
+  const auto becomes = [&ports](bool up) {
+    const auto deadline = steady_clock::now() + std::chrono::seconds(10);
+    while (ports->link_up(0) != up && steady_clock::now() < deadline) ports->poll_link();
+    return ports->link_up(0) == up;
+  };
   ASSERT_TRUE(run("ip link set " + far_ + " down"));
-  ports->poll_link();
-  EXPECT_FALSE(ports->link_up(0));
+  EXPECT_TRUE(becomes(false));
   ASSERT_TRUE(run("ip link set " + far_ + " up"));
-  ports->poll_link();
-  EXPECT_TRUE(ports->link_up(0));
+  EXPECT_TRUE(becomes(true));
 }
 
 TEST_F(LabTest, FewerQueuesThanTheInterfaceHasLeaveNoneUnserved) {

@@ -86,6 +86,29 @@ TEST(InstanceLock, ASecondInstanceGetsOneClearLine) {
   EXPECT_TRUE(InstanceLock::acquire(state)) << "the lock ends with its holder";
 }
 
+TEST(InstanceLock, AHolderThatWasKilledIsWaitedFor) {
+  const test::TemporaryFolder folder;
+  std::array<int, 2> ready{};
+  ASSERT_EQ(0, pipe(ready.data()));
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto held = InstanceLock::acquire(folder.path());
+    const char good = held ? 1 : 0;
+    if (write(ready[1], &good, 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  char good = 0;
+  ASSERT_EQ(1, read(ready[0], &good, 1));
+  EXPECT_EQ(1, good);
+  EXPECT_FALSE(InstanceLock::acquire(folder.path()));
+  kill(child, SIGKILL);
+  const auto next = InstanceLock::acquire(folder.path());  // at once
+  EXPECT_TRUE(next) << next.error().text();
+  waitpid(child, nullptr, 0);
+  close(ready[0]);
+  close(ready[1]);
+}
+
 TEST(InstanceLock, AFolderThatCannotBeIsRefused) {
   const auto lock = InstanceLock::acquire("/proc/no-such-folder/state");
   ASSERT_FALSE(lock);
