@@ -226,13 +226,16 @@ def fuzz_one(name, binary, seconds):
                    "-print_final_stats=1", f"-artifact_prefix={scratch}/", scratch]
         if corpus.is_dir():
             command.append(str(corpus))
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace")
-        output = done.stdout
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds + 300)
+            output, good = done.stdout, done.returncode == 0
+        except subprocess.TimeoutExpired as late:
+            output, good = f"{(late.stdout or b'').decode(errors='replace')}\nnot finished in time", False
         for artifact in pathlib.Path(scratch).glob("*-*"):
             if artifact.name.startswith(("crash-", "leak-", "timeout-", "oom-")):
                 output += f"\n{artifact.name} in hex: {artifact.read_bytes()[:4096].hex()}"
-    return name, int(done.returncode == 0), int(done.returncode != 0), 0, time.monotonic() - started, output
+    return name, int(good), int(not good), 0, time.monotonic() - started, output
 
 
 def main():

@@ -79,6 +79,13 @@ std::map<std::string, Bytes> frames() {
     out["syn" + suffix] = from(client, service).tcp(4001, 80, tcp_flag::kSyn).build();
     out["udp" + suffix] = from(client, backend).udp(4000, 9).payload("forwarded").build();
     out["echo" + suffix] = from(client, ours).echo_request(7).build();
+    out["to-the-host" + suffix] = from(client, ours).tcp(4000, 22, tcp_flag::kSyn).build();
+    out["dns-over-tcp" + suffix] = from(client, server).tcp(4000, 53, tcp_flag::kSyn).build();
+    out["closed-port" + suffix] = from(client, service).tcp(4000, 81, tcp_flag::kSyn).build();
+    out["closed-port-udp" + suffix] = from(client, service).udp(4000, 81).build();
+    out["no-route" + suffix] = from(client, v4 ? "192.0.2.1" : "2001:db9::1").udp(4000, 81).build();
+    out["too-big" + suffix] =
+        from(client, backend).do_not_fragment().udp(4000, 7).payload(Bytes(1300, 7)).build();
     out["ttl" + suffix] = from(client, backend).ttl(1).udp(4000, 7).build();
     out["rejected" + suffix] = from(client, backend).tcp(4000, 6001, tcp_flag::kSyn).build();
     out["vlan" + suffix] = from(client, backend).vlan(7, 0x88a8).vlan(8).udp(1, 2).build();
@@ -108,6 +115,11 @@ std::map<std::string, Bytes> frames() {
       PacketBuilder().arp(2, test::kTheirMac, "198.18.1.12", test::kOurMac, "198.18.1.1").build();
   out["solicitation"] =
       from(kClient6, "2001:2::1").neighbour_solicitation("2001:2::1", test::kTheirMac).build();
+  out["router"] = from("fe80::1", "2001:2::1")
+                      .ttl(255)
+                      .icmp(134, 0, 0x40000708)
+                      .payload(Bytes(8) + Bytes{1, 1, 2, 0, 0, 0, 0, 1})
+                      .build();
   out["advertisement"] = from("2001:2:0:1::12", "2001:2:0:1::1")
                              .neighbour_advertisement("2001:2:0:1::12", test::kTheirMac)
                              .build();
@@ -117,6 +129,17 @@ std::map<std::string, Bytes> frames() {
 /// A frame in the form of packet_fuzz: what is done, the size, the bytes.
 Bytes step(unsigned control, const Bytes& frame) {
   return Bytes{static_cast<std::uint8_t>(control)} + be16(frame.size()) + frame;
+}
+
+/// What the host sends through the exception path.
+Bytes from_the_host() {
+  constexpr unsigned kHost = 2;
+  PacketBuilder solicitation = from("2001:2::1", "2001:2::2").neighbour_solicitation("2001:2::2");
+  return step(kHost,
+              from("198.18.0.1", kClient4).tcp(22, 4000, tcp_flag::kSyn | tcp_flag::kAck).build()) +
+         step(kHost, from("2001:2::1", kClient6).udp(500, 500).build()) +
+         step(kHost, PacketBuilder().arp(1, test::kTheirMac, "198.18.0.1", {}, kClient4).build()) +
+         step(kHost, solicitation.build());
 }
 
 /// A handshake with a service whose first backend answers, then its end.
@@ -148,6 +171,7 @@ void write_packets(const fs::path& corpus) {
   write(corpus / "packet", "all-kinds", Bytes{0} + all);
   write(corpus / "packet", "all-kinds-two-workers-traced", Bytes{5} + all);
   write(corpus / "packet", "all-kinds-tight", Bytes{2} + all);
+  write(corpus / "packet", "from-the-host", Bytes{0} + from_the_host());
   for (const bool v4 : {true, false}) {
     const std::string suffix = v4 ? "-v4" : "-v6";
     write(corpus / "packet", "service" + suffix, Bytes{0} + conversation(v4));
