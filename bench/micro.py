@@ -19,15 +19,16 @@ def run(title, program, quick, pattern="."):
                            "--benchmark_format=json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, check=True, text=True)
     report = measure.Report(title, repetitions=repetitions)
-    values = {}
+    values, ghz = {}, time_stamp_ghz()
     lines = json.loads(done.stdout)["benchmarks"]
     lines.sort(key=lambda line: (line["family_index"], line["per_family_instance_index"]))
     for line in lines:
         if line.get("error_occurred"):
             raise SystemExit(f"{program} {line['name']}: {line['error_message']}")
         if line["run_type"] == "iteration":
-            values.setdefault(line["run_name"].removeprefix("run/"), []).append(1e9 / line["items_per_second"])
-    ghz = time_stamp_ghz()
+            # Some count cycles themselves, of the part that matters.
+            time = line["cycles"] / ghz if "cycles" in line else 1e9 / line["items_per_second"]
+            values.setdefault(line["run_name"].removeprefix("run/").removesuffix("/manual_time"), []).append(time)
     for name, times in values.items():
         report.figure(name, "cycles/item", [t * ghz for t in times], nanoseconds=statistics.median(times))
     return report.data

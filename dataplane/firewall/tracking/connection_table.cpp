@@ -75,19 +75,38 @@ ConnectionTable::Index ConnectionTable::victim_of(std::uint64_t hash, Nanosecond
   return oldest;
 }
 
-/// A free record, and a free slot in one of the two buckets.
-bool ConnectionTable::has_free(std::uint64_t hash) const {
-  return !free_.empty() && (taken(buckets_[first_bucket(hash)]) < kSlots ||
-                            taken(buckets_[second_bucket(hash)]) < kSlots);
+/// The next one in the circle that may be forgotten, among as many as a packet has time for.
+ConnectionTable::Index ConnectionTable::victim_elsewhere(Nanoseconds now) const {
+  constexpr std::uint32_t kLooksMax = 64;
+  Index index = age_at_;
+  for (std::uint32_t look = std::min(kLooksMax, capacity_); look != 0; --look) {
+    const Connection& connection = records_[index];
+    const bool free = connection.expires == 0;
+    if (!free && (connection.expires <= now || expendable(connection))) return index;
+    index = after(index);
+  }
+  return kNone;
+}
+
+bool ConnectionTable::slot_free(std::uint64_t hash) const {
+  return taken(buckets_[first_bucket(hash)]) < kSlots ||
+         taken(buckets_[second_bucket(hash)]) < kSlots;
 }
 
 bool ConnectionTable::has_room(std::uint64_t hash, Nanoseconds now) const {
-  return has_free(hash) || victim_of(hash, now) != kNone;
+  const bool slot = slot_free(hash);
+  return (slot && !free_.empty()) || victim_of(hash, now) != kNone ||
+         (slot && victim_elsewhere(now) != kNone);
 }
 
 bool ConnectionTable::make_room(std::uint64_t hash, Nanoseconds now) {
-  if (has_free(hash)) return true;
-  const Index victim = victim_of(hash, now);
+  const bool slot = slot_free(hash);
+  if (slot && !free_.empty()) return true;
+  Index victim = victim_of(hash, now);
+  if (victim == kNone && slot) {
+    victim = victim_elsewhere(now);
+    if (victim != kNone) age_at_ = after(victim);
+  }
   if (victim == kNone) return false;
   if (records_[victim].expires > now) ++evictions_;
   erase(victim);
@@ -130,7 +149,7 @@ void ConnectionTable::age(Nanoseconds now, std::uint32_t count) {
   for (count = std::min(count, capacity_); count != 0; --count) {
     const Connection& connection = records_[age_at_];
     if (connection.expires != 0 && connection.expires <= now) erase(age_at_);
-    age_at_ = age_at_ == capacity_ ? 1 : age_at_ + 1;
+    age_at_ = after(age_at_);
   }
 }
 

@@ -32,7 +32,8 @@ class ConnectionTable {
   [[nodiscard]] Index find(std::uint64_t hash, Nanoseconds now, Same same) const;
 
   /// A record for a new connection, its hash and key set. With none free, an expired or expendable
-  /// connection that stands near is forgotten; an established one never. kNone: the table is full.
+  /// connection is forgotten, one that stands near if there is one; an established one never.
+  /// kNone: the table is full.
   [[nodiscard]] Index insert(const Connection& connection, Nanoseconds now);
   void erase(Index index);
   /// Whether insert() of a connection with this hash would find or make room.
@@ -72,9 +73,12 @@ class ConnectionTable {
   /// Bits of the slots of a bucket with this tag, taken or not.
   [[nodiscard]] static unsigned slots_with(const Bucket& bucket, std::uint16_t tag);
   [[nodiscard]] static unsigned taken(const Bucket& bucket);
-  [[nodiscard]] bool has_free(std::uint64_t hash) const;
+  [[nodiscard]] bool slot_free(std::uint64_t hash) const;
   bool make_room(std::uint64_t hash, Nanoseconds now);
   [[nodiscard]] Index victim_of(std::uint64_t hash, Nanoseconds now) const;
+  [[nodiscard]] Index victim_elsewhere(Nanoseconds now) const;
+  /// The next record in the circle.
+  [[nodiscard]] Index after(Index index) const { return index == capacity_ ? 1 : index + 1; }
 
   std::uint32_t capacity_;
   std::uint64_t mask_;
