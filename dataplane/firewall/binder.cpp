@@ -14,6 +14,19 @@ bool unconditional(const Conditions& conditions) {
                      [](const auto& values) { return values == nullptr; });
 }
 
+Walk walk_of(const ChainDeclaration& chain) {
+  switch (chain.hook) {
+    case Hook::ingress:
+      return Walk::ingress;
+    case Hook::prerouting:
+      return chain.precedes_tracking() ? Walk::raw : Walk::prerouting;
+    case Hook::input:
+      return Walk::input;
+    default:
+      return Walk::forward;
+  }
+}
+
 bool ends(VerdictKind kind) {
   return kind != VerdictKind::continue_ && kind != VerdictKind::jump;
 }
@@ -129,7 +142,7 @@ void Binder::add_base_chain(const ChainDeclaration& chain, std::uint32_t index) 
   base.priority = chain.priority;
   for (const Interval& device : chain.devices)
     base.devices.push_back(static_cast<PortId>(device.low));
-  parts_.hooks[static_cast<unsigned>(chain.hook)].push_back(std::move(base));
+  parts_.walks[static_cast<unsigned>(walk_of(chain))].push_back(std::move(base));
 }
 
 void Binder::bind_rule(const ChainDeclaration& chain, const Rule& rule, ChainState& state) {

@@ -48,8 +48,8 @@ tl::expected<std::shared_ptr<const RuleSet>, std::vector<Error>> compile(const S
   for (const RulesSource& document : source.rules)
     bind_document(document, source, sets, slots, parts, errors);
   if (!errors.empty()) return tl::make_unexpected(std::move(errors));
-  for (auto& hook : parts.hooks)
-    std::stable_sort(hook.begin(), hook.end(), [](const BaseChain& a, const BaseChain& b) {
+  for (auto& walk : parts.walks)
+    std::stable_sort(walk.begin(), walk.end(), [](const BaseChain& a, const BaseChain& b) {
       return a.priority < b.priority;
     });
   for (const AddressSetSource& set : source.sets)

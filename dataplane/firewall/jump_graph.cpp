@@ -22,11 +22,15 @@ void JumpGraph::check(const TableDeclaration& table, Diagnostics& diagnostics) {
                         "one packet could walk more than " + std::to_string(kChainVisitsMax) +
                             " chains from chain " + chain.name,
                         "jump to a shared chain from fewer places");
-    if (chain.hook == Hook::ingress && facts_[i].state_at)
+    if (chain.precedes_tracking() && facts_[i].state_at)
       diagnostics.error(*facts_[i].state_at,
-                        "ct state in a chain that hook ingress enters: connections are not known "
-                        "there yet",
-                        "use hook prerouting");
+                        std::string("ct state in a chain that hook ") +
+                            (chain.hook == Hook::ingress ? "ingress" : "prerouting") +
+                            " enters: connections are not known there yet",
+                        chain.hook == Hook::ingress
+                            ? "use hook prerouting"
+                            : "give chain " + chain.name + " a priority of " +
+                                  std::to_string(kTrackingPriority) + " or more, such as mangle");
   }
 }
 

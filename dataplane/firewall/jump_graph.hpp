@@ -26,7 +26,7 @@ class JumpGraph {
 
   void set(std::size_t chain, Node node) { nodes_[chain] = std::move(node); }
   /// Refuses loops, chains entered deeper than kJumpDepthMax, more than kChainVisitsMax visits by
-  /// one packet, and connection state in ingress, which is before tracking.
+  /// one packet, and connection state in chains before tracking.
   void check(const TableDeclaration& table, Diagnostics& diagnostics);
 
  private:

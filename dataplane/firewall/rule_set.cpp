@@ -46,7 +46,7 @@ bool RuleSet::empty() const {
 }
 
 bool RuleSet::has_chains() const {
-  return std::any_of(parts_.hooks.begin(), parts_.hooks.end(),
+  return std::any_of(parts_.walks.begin(), parts_.walks.end(),
                      [](const auto& chains) { return !chains.empty(); });
 }
 
@@ -54,10 +54,10 @@ bool RuleSet::drops_early(const IpAddress& source) const {
   return (source.is_v4() ? early4_.find(source.v4_value()) : early6_.find(number_of(source))) != 0;
 }
 
-Decision RuleSet::run(Hook hook, const PacketView& view, CounterBlock& slots,
+Decision RuleSet::run(Walk walk, const PacketView& view, CounterBlock& slots,
                       std::uint32_t bytes) const {
   Decision decision;
-  for (const BaseChain& base : parts_.hooks[static_cast<unsigned>(hook)]) {
+  for (const BaseChain& base : parts_.walks[static_cast<unsigned>(walk)]) {
     if (base.family != 0 && (base.family == 4) != view.is_v4) continue;
     if (!base.devices.empty() &&
         std::find(base.devices.begin(), base.devices.end(),

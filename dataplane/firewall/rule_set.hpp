@@ -53,7 +53,18 @@ struct BaseChain {
   std::vector<PortId> devices;  ///< empty: all
 };
 
-/// What the chains of a hook decided.
+/// Groups of base chains in the order in which packets meet them. Every packet meets those of one
+/// walk after those of the one before, and either `input` or `forward`.
+enum class Walk : std::uint8_t {
+  ingress,
+  raw,         ///< prerouting, before tracking
+  prerouting,  ///< and after it
+  input,
+  forward,
+};
+inline constexpr unsigned kWalks = 5;
+
+/// What the chains of a walk decided.
 struct Decision {
   VerdictKind kind = VerdictKind::accept;  ///< accept, drop or reject
   std::uint32_t rule = 0;                  ///< as Packet::rule
@@ -65,7 +76,7 @@ class RuleSet {
   /// Everything that compile() found out.
   struct Parts {
     std::vector<Chain> chains;
-    std::array<std::vector<BaseChain>, kHooks> hooks;  ///< by priority
+    std::array<std::vector<BaseChain>, kWalks> walks;  ///< by Walk; each by priority
     std::vector<std::string> rule_names;
     std::vector<NamedCounter> counters;
     std::vector<Error> warnings;
@@ -80,11 +91,14 @@ class RuleSet {
   /// Some rule asks for the state of connections.
   [[nodiscard]] bool tracks() const { return parts_.tracks; }
   [[nodiscard]] bool has_chains() const;
+  [[nodiscard]] bool has_chains(Walk walk) const {
+    return !parts_.walks[static_cast<unsigned>(walk)].empty();
+  }
   [[nodiscard]] const TrackingSource& tracking() const { return parts_.tracking; }
   [[nodiscard]] bool drops_early(const IpAddress& source) const;
 
-  /// Runs the base chains of a hook in order. `bytes` is what counters count for this packet.
-  [[nodiscard]] Decision run(Hook hook, const PacketView& view, CounterBlock& slots,
+  /// Runs the base chains of a walk in order. `bytes` is what counters count for this packet.
+  [[nodiscard]] Decision run(Walk walk, const PacketView& view, CounterBlock& slots,
                              std::uint32_t bytes) const;
 
   /// "edge:12" for the rule on line 12 of the text of document edge; from 0, Packet::rule less 1.

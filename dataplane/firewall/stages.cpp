@@ -1,12 +1,61 @@
 #include "dataplane/firewall/stages.hpp"
 
+#include <array>
+
 #include "dataplane/firewall/rule_set.hpp"
 #include "dataplane/firewall/tracker.hpp"
 
 namespace sluice::firewall {
 namespace {
 
-/// One packet through the chains of its hooks.
+void reject(Packet& packet, const Action& action) {
+  constexpr std::uint8_t kUnreachable4 = 3;  // RFC 792
+  constexpr std::uint8_t kUnreachable6 = 1;  // RFC 4443 section 3.1
+  const bool v4 = packet.ip_version == 4;
+  packet.reason = DropReason::rule_reject;
+  packet.reject_type = action.tcp_reset ? 0 : v4 ? kUnreachable4 : kUnreachable6;
+  packet.reject_code = action.tcp_reset ? 0 : v4 ? action.code4 : action.code6;
+}
+
+/// What the pipeline's next stages leave alone: it waits to be answered.
+bool rejected(const Packet& packet) {
+  return packet.reason == DropReason::rule_reject;
+}
+
+/// One packet through the chains of some walks. False: it is dropped or rejected.
+template <class Walks>
+bool accepted(Context& context, const RuleSet& rules, Burst& burst, unsigned i, PacketView& view,
+              const Walks& walks) {
+  Packet& packet = burst.packets[i];
+  const auto bytes = static_cast<std::uint32_t>(packet.end - packet.l3);
+  for (const Walk walk : walks) {
+    // As in the kernel, forwarding has counted the hop when its chains look.
+    if (walk == Walk::forward && packet.ttl != 0) --view.small[index_of(Dimension::ttl)];
+    const Decision decision = rules.run(walk, view, *context.slots, bytes);
+    if (decision.rule != 0) packet.rule = decision.rule;
+    if (decision.kind == VerdictKind::accept) continue;
+    if (decision.kind == VerdictKind::drop) {
+      const bool invalid = decision.action != nullptr && decision.action->on_invalid;
+      burst.drop(i, invalid ? DropReason::connection_invalid : DropReason::rule);
+    } else {
+      reject(packet, *decision.action);
+    }
+    return false;
+  }
+  return true;
+}
+
+/// The chains that see packets before their connections are known.
+void filter_untracked(Context& context, const RuleSet& rules, Burst& burst) {
+  constexpr std::array kWalksBefore{Walk::ingress, Walk::raw};
+  burst.for_each_alive([&](unsigned i, const Packet& packet) {
+    if (!packet.has(packet_flag::kIp) || packet.has(packet_flag::kFromHost)) return;
+    PacketView view = view_of(packet, {});
+    (void)accepted(context, rules, burst, i, view, kWalksBefore);
+  });
+}
+
+/// One packet through the chains behind tracking.
 class Filter {
  public:
   Filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst,
@@ -14,40 +63,19 @@ class Filter {
       : context_(context), rules_(rules), tracker_(tracker), burst_(burst), local_(local) {}
 
   void run(unsigned i) {
-    Packet& packet = burst_.packets[i];
-    if (!packet.has(packet_flag::kFromHost) && !accepted(i, packet)) return;
+    const Packet& packet = burst_.packets[i];
+    if (!packet.has(packet_flag::kFromHost) && !passes(i, packet)) return;
     if (rules_.tracks() && !tracker_.commit(context_, rules_.tracking(), packet, i))
       burst_.drop(i, DropReason::connection_table_full);
   }
 
  private:
-  bool accepted(unsigned i, Packet& packet) {
+  bool passes(unsigned i, const Packet& packet) {
     const FragmentPorts ports = rules_.tracks() ? tracker_.fragment_ports(i) : FragmentPorts{};
     PacketView view = view_of(packet, ports);
-    const auto bytes = static_cast<std::uint32_t>(packet.end - packet.l3);
     const bool local = ((local_ >> i) & 1U) != 0;
-    for (const Hook hook : {Hook::ingress, Hook::prerouting, local ? Hook::input : Hook::forward}) {
-      const Decision decision = rules_.run(hook, view, *context_.slots, bytes);
-      if (decision.rule != 0) packet.rule = decision.rule;
-      if (decision.kind == VerdictKind::accept) continue;
-      if (decision.kind == VerdictKind::drop) {
-        const bool invalid = decision.action != nullptr && decision.action->on_invalid;
-        burst_.drop(i, invalid ? DropReason::connection_invalid : DropReason::rule);
-      } else {
-        reject(packet, *decision.action);
-      }
-      return false;
-    }
-    return true;
-  }
-
-  static void reject(Packet& packet, const Action& action) {
-    constexpr std::uint8_t kUnreachable4 = 3;  // RFC 792
-    constexpr std::uint8_t kUnreachable6 = 1;  // RFC 4443 section 3.1
-    const bool v4 = packet.ip_version == 4;
-    packet.reason = DropReason::rule_reject;
-    packet.reject_type = action.tcp_reset ? 0 : v4 ? kUnreachable4 : kUnreachable6;
-    packet.reject_code = action.tcp_reset ? 0 : v4 ? action.code4 : action.code6;
+    return accepted(context_, rules_, burst_, i, view,
+                    std::array{Walk::prerouting, local ? Walk::input : Walk::forward});
   }
 
   Context& context_;
@@ -77,6 +105,8 @@ void early(Context&, const RuleSet& rules, Burst& burst) {
 }
 
 void track(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst) {
+  if (rules.has_chains(Walk::ingress) || rules.has_chains(Walk::raw))
+    filter_untracked(context, rules, burst);
   if (rules.tracks()) tracker.observe(context, rules.tracking(), burst);
 }
 
@@ -87,7 +117,7 @@ void filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& bur
   const std::uint64_t deferred = rules.tracks() ? tracker.deferred() : 0;
   burst.for_each_alive([&](unsigned i, const Packet& packet) {
     const bool now = ((deferred >> i) & 1U) == 0;
-    if (now && packet.has(packet_flag::kIp)) stage.run(i);
+    if (now && packet.has(packet_flag::kIp) && !rejected(packet)) stage.run(i);
   });
   if (deferred == 0) return;
   burst.for_each_alive([&](unsigned i, Packet& packet) {

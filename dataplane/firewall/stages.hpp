@@ -19,11 +19,12 @@ class Tracker;
 
 /// Early limits: address sets with early_drop, land attack.
 void early(Context& context, const RuleSet& rules, Burst& burst);
-/// Finds or prepares the connection of each packet and sets Packet::connection.
+/// Runs the chains that come before tracking: hook ingress, and prerouting at a priority below
+/// -200. Then finds or prepares the connection of each packet and sets Packet::connection.
 void track(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst);
-/// Runs the chains of the hooks ingress and prerouting on every packet, then those of input on the
-/// packets whose bit in `local` is set (for an address of this host or its name server) and those
-/// of forward on the others (transit and balanced services). Packets from the exception path pass
+/// Runs the other chains of hook prerouting on every packet, then those of input on the packets
+/// whose bit in `local` is set (for an address of this host or its name server) and those of
+/// forward on the others (transit and balanced services). Packets from the exception path pass
 /// unfiltered. What is let through commits its new connection. A reject asks for an answer by
 /// leaving verdict none and setting reason rule_reject, Packet::reject_type and reject_code: the
 /// pipeline has route turn it into one.

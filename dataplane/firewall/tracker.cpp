@@ -65,7 +65,8 @@ void Tracker::observe(Context& context, const TrackingSource& timeouts, Burst& b
     if (notes_[i].tracked) table_.prefetch_record(notes_[i].hash);
   });
   burst.for_each_alive([&](unsigned i, Packet& packet) {
-    if (packet.has(packet_flag::kIp)) judge(context, timeouts, packet, notes_[i], true, i);
+    if (packet.has(packet_flag::kIp) && packet.reason == DropReason::none)
+      judge(context, timeouts, packet, notes_[i], true, i);
   });
 }
 
@@ -76,6 +77,7 @@ void Tracker::begin(Burst& burst) {
     Note& note = notes_[i];
     note = Note{};
     if (!packet.has(packet_flag::kIp) || packet.has(packet_flag::kLaterFragment)) return;
+    if (packet.reason != DropReason::none) return;  // rejected, it waits for its answer
     note.tracked = true;
     note.hash = symmetric_hash(packet.key, seed_);
     table_.prefetch(note.hash);
@@ -119,13 +121,16 @@ bool Tracker::starts_earlier(std::uint64_t hash) const {
 }
 
 /// An error is related to the connection whose packet it quotes, and moves nothing.
-ConnectionState Tracker::judge_error(Context& context, const Packet& packet) const {
+void Tracker::judge_error(Context& context, Packet& packet, bool may_defer, unsigned index) {
   const auto quoted = quoted_packet(packet);
-  if (!quoted) return ConnectionState::invalid;
+  if (!quoted) return;
   const std::uint64_t hash = symmetric_hash(quoted->key, seed_);
   const Found found = find(quoted->key, hash, quoted->role, context.now);
-  return found.index == ConnectionTable::kNone ? ConnectionState::invalid
-                                               : ConnectionState::related;
+  if (found.index != ConnectionTable::kNone) {
+    packet.connection = ConnectionState::related;
+  } else if (may_defer && starts_earlier(hash)) {
+    deferred_ |= std::uint64_t{1} << index;
+  }
 }
 
 void Tracker::judge_later_fragment(Context& context, Packet& packet, Note& note) {
@@ -156,10 +161,7 @@ void Tracker::judge(Context& context, const TrackingSource& timeouts, Packet& pa
       packet.connection = ConnectionState::untracked;
       return;
     }
-    if (role == IcmpRole::error) {
-      packet.connection = judge_error(context, packet);
-      return;
-    }
+    if (role == IcmpRole::error) return judge_error(context, packet, may_defer, index);
   }
   const Found found = find(key_of(packet, note.ports), note.hash, role, context.now);
   if (found.index != ConnectionTable::kNone) {
@@ -200,6 +202,12 @@ ConnectionState Tracker::go_on(Context& context, const TrackingSource& timeouts,
     // A later fragment: its octets count, or their acknowledgement would look too far ahead.
     connection.side[index_of(found.direction)].end +=
         static_cast<std::uint32_t>(packet.end) - packet.l4;
+  }
+  if (connection.tcp == TcpState::closed && !connection.replied) {
+    // Refused, or given up before any answer: there is nothing to remember.
+    const bool refused = found.direction == Direction::reply;
+    table_.erase(found.index);
+    return refused ? ConnectionState::established : ConnectionState::fresh;
   }
   if (found.direction == Direction::reply) connection.replied = true;
   if (moves) connection.expires = context.now + timeout_of(connection, timeouts);

@@ -77,7 +77,7 @@ class Tracker {
   void judge_later_fragment(Context& context, Packet& packet, Note& note);
   [[nodiscard]] Found find(const FlowKey& key, std::uint64_t hash, IcmpRole role,
                            Nanoseconds now) const;
-  [[nodiscard]] ConnectionState judge_error(Context& context, const Packet& packet) const;
+  void judge_error(Context& context, Packet& packet, bool may_defer, unsigned index);
   [[nodiscard]] ConnectionState go_on(Context& context, const TrackingSource& timeouts,
                                       const Packet& packet, Found found, bool& reopens);
   [[nodiscard]] bool starts_earlier(std::uint64_t hash) const;

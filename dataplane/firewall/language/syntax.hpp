@@ -86,6 +86,8 @@ struct CounterDeclaration {
 
 enum class Hook : std::uint8_t { none, ingress, prerouting, input, forward };
 inline constexpr unsigned kHooks = 5;
+/// Chains of lower priority at hook prerouting come before connection tracking, as in the kernel.
+inline constexpr int kTrackingPriority = -200;
 
 struct ChainDeclaration {
   std::string name;
@@ -96,6 +98,11 @@ struct ChainDeclaration {
   std::vector<Interval> devices;  ///< of an ingress chain; empty: all
   std::vector<Rule> rules;
   Position at;
+
+  /// No packet has a connection yet when it comes here.
+  [[nodiscard]] bool precedes_tracking() const {
+    return hook == Hook::ingress || (hook == Hook::prerouting && priority < kTrackingPriority);
+  }
 };
 
 struct TableDeclaration {

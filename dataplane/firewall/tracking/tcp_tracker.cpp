@@ -167,7 +167,8 @@ TcpVerdict on_reset(const Segment& s, Connection& connection, TcpSide& sender, T
     // An answer must acknowledge the SYN (RFC 9293 section 3.10.7.3); the opener may give up.
     const bool answers = s.has(kAck) && s.ack == receiver.end;
     const bool gives_up = sender.seen && s.sequence == sender.end;
-    if (!answers && !gives_up) return TcpVerdict::invalid;
+    const bool disowns = receiver.acked && s.sequence == receiver.last_ack;
+    if (!answers && !gives_up && !disowns) return TcpVerdict::invalid;
     connection.tcp = TcpState::closed;
     return TcpVerdict::fits;
   }
@@ -175,36 +176,39 @@ TcpVerdict on_reset(const Segment& s, Connection& connection, TcpSide& sender, T
   if (receiver.acked && before(s.sequence, receiver.last_ack)) return TcpVerdict::invalid;
   Segment plain = s;
   plain.flags = kRst;  // its acknowledgement is often 0 and means nothing
-  if (position_of(plain, sender, receiver) != Position::inside) return TcpVerdict::invalid;
+  const bool inside = position_of(plain, sender, receiver) == Position::inside;
+  if (!inside && !connection.picked_up) return TcpVerdict::invalid;
   // Right behind the data just sent is exact too: its acknowledgement is still on the way.
   const bool exact = s.sequence == receiver.last_ack || s.sequence == sender.end;
-  const bool open = connection.tcp == TcpState::established;
+  const bool open = connection.tcp == TcpState::established && connection.replied;
   if (open && receiver.acked && !exact) return TcpVerdict::ignored;
+  sender.end = later_of(sender.end, s.sequence);
   connection.tcp = TcpState::closed;
   return TcpVerdict::fits;
 }
 
-bool ended(TcpState state) {
-  return state == TcpState::time_wait || state == TcpState::closed;
-}
-
 TcpVerdict on_syn(const Packet& packet, const Segment& s, Direction direction,
                   Connection& connection) {
-  if (ended(connection.tcp)) return TcpVerdict::reopens;
   TcpSide& sender = connection.side[index_of(direction)];
-  if (connection.tcp == TcpState::syn_sent) {
-    if (direction == Direction::reply) {
-      open_side(packet, s, sender);
+  const bool original = direction == Direction::original;
+  switch (connection.tcp) {
+    case TcpState::syn_sent:
+      open_side(packet, s, sender);  // from the opener: sent again, perhaps with another number
+      if (original) return TcpVerdict::fits;
       agree_on_scale(connection);
       connection.tcp = TcpState::syn_both;
       return TcpVerdict::fits;
-    }
-    // Sent again, perhaps with another number.
-    open_side(packet, s, sender);
-    return TcpVerdict::fits;
+    case TcpState::syn_both:
+      return TcpVerdict::ignored;
+    case TcpState::time_wait:
+      return TcpVerdict::reopens;
+    case TcpState::closed:
+      return original ? TcpVerdict::reopens : TcpVerdict::invalid;
+    default:
+      // RFC 5961 section 4: the receiver answers with a challenge; nothing changes. Whoever
+      // answered the opening has no reason to open.
+      return original ? TcpVerdict::ignored : TcpVerdict::invalid;
   }
-  // RFC 5961 section 4: the receiver answers with a challenge; nothing changes.
-  return TcpVerdict::ignored;
 }
 
 TcpVerdict on_syn_ack(const Packet& packet, const Segment& s, Direction direction,
@@ -270,21 +274,24 @@ TcpVerdict tcp_continue(const Packet& packet, Direction direction, Connection& c
     return s.has(kAck) ? on_syn_ack(packet, s, direction, connection)
                        : on_syn(packet, s, direction, connection);
   if (connection.tcp == TcpState::syn_sent || connection.tcp == TcpState::syn_both) {
+    if (direction == Direction::reply && s.has(kAck) && !s.has(kFin)) {
+      // The other side is still in an older connection: the opener will reset it and open again
+      // (RFC 9293 section 3.5.1).
+      sender.last_ack = s.ack;
+      sender.acked = true;
+      return TcpVerdict::ignored;
+    }
     if (!continues_unseen(s, direction, connection)) return TcpVerdict::invalid;
     pick_up(s, connection);
     return TcpVerdict::fits;
   }
-  if (connection.tcp == TcpState::closed) return TcpVerdict::ignored;
   if (!sender.seen) adopt_side(s, sender, receiver);
-  switch (position_of(s, sender, receiver)) {
-    case Position::beyond:
-      return TcpVerdict::invalid;
-    case Position::behind:
-      return TcpVerdict::ignored;
-    case Position::inside:
-      break;
-  }
-  note(s, sender, receiver);
+  const Position position = position_of(s, sender, receiver);
+  // Of a connection that was picked up, what was sent before is not known and may be acknowledged.
+  if (position == Position::beyond && !connection.picked_up) return TcpVerdict::invalid;
+  if (position == Position::behind) return TcpVerdict::ignored;
+  if (position == Position::inside) note(s, sender, receiver);
+  if (connection.tcp == TcpState::closed) return TcpVerdict::ignored;  // was on its way
   advance(connection, direction);
   return TcpVerdict::fits;
 }
