@@ -70,9 +70,9 @@ void print_rows(Answer answer) {
 std::string verdict_text(const v1::WhyAnswer& why) {
   std::string text = why.verdict();
   if (!why.out_port().empty()) text += ", out of port " + why.out_port();
-  if (!why.rule().empty()) text += ", rule " + why.rule();
   if (!why.backend().empty()) text += ", service " + why.service() + ", backend " + why.backend();
-  if (!why.reason().empty()) text += ": " + why.reason() + " (" + why.meaning() + ")";
+  if (!why.rule().empty()) text += ", rule " + why.rule();
+  if (!why.reason().empty()) text += ", reason " + why.reason() + ": " + why.meaning();
   return text;
 }
 

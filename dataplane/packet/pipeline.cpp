@@ -97,7 +97,7 @@ struct Track {
   static void borrow(Turn& t, const Pipeline& live, KnownOfPacket& known) {
     Packet& p = t.burst.packets[0];
     known.set(t.tracker.borrow(live.tracker(), p, t.context.now));
-    if (known.connection) firewall::number_segment(p, *known.connection);
+    if (known.connection && known.next_segment) firewall::number_segment(p, *known.connection);
   }
 };
 

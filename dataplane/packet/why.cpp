@@ -29,6 +29,7 @@ Rehearsal::Rehearsal(PipelineOptions options, std::uint32_t counters, const Arri
   static_cast<void>(fits);
   packet.in_port = arrival.in_port;
   packet.flags = arrival.flags;
+  known_.next_segment = arrival.next_segment;
   burst_.count = 1;
   TraceFilter everything;
   everything.id = 1;

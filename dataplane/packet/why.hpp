@@ -18,6 +18,7 @@ namespace sluice {
 
 /// What a worker's tables held about a packet before it came.
 struct KnownOfPacket {
+  bool next_segment = false;  ///< asked for: see Rehearsal::Arrival
   std::optional<balancer::Flow> flow;
   std::optional<firewall::Connection> connection;  ///< under the addresses after `restore`
   std::optional<route::Neighbour> neighbour;       ///< it leaves to
@@ -58,6 +59,8 @@ class Rehearsal final : public Question {
     std::span<const std::uint8_t> frame;
     PortId in_port = kNoPort;
     std::uint16_t flags = 0;
+    /// A TCP segment without SYN gets the numbers that its connection, if there is one, expects.
+    bool next_segment = false;
   };
 
   /// `options` are those of the worker that is asked: its tables' seed, its number. `counters` is

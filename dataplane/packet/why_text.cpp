@@ -8,6 +8,40 @@
 namespace sluice {
 namespace {
 
+/// RFC 792, RFC 4443: the errors that are made here.
+std::string icmp_error_text(const Packet& p) {
+  struct Named {
+    std::uint8_t version, type, code;
+    std::string_view text;
+  };
+  static constexpr Named kNames[] = {
+      {4, 3, 0, "network unreachable"},
+      {4, 3, 1, "host unreachable"},
+      {4, 3, 3, "port unreachable"},
+      {4, 3, 4, "fragmentation needed"},
+      {4, 3, 13, "prohibited"},
+      {4, 11, 0, "time exceeded"},
+      {6, 1, 0, "no route"},
+      {6, 1, 1, "prohibited"},
+      {6, 1, 3, "address unreachable"},
+      {6, 1, 4, "port unreachable"},
+      {6, 2, 0, "packet too big"},
+      {6, 3, 0, "hop limit exceeded"},
+  };
+  for (const Named& named : kNames)
+    if (named.version == p.ip_version && named.type == p.icmp_type && named.code == p.icmp_code)
+      return "ICMP error, " + std::string(named.text);
+  return "ICMP error " + std::to_string(p.icmp_type) + "." + std::to_string(p.icmp_code);
+}
+
+/// What an answer says that is made of the packet itself.
+std::string answer_text(const Packet& p) {
+  if (p.has(packet_flag::kIcmpError)) return icmp_error_text(p);
+  if (p.key.protocol == ip_protocol::kTcp) return "TCP reset";
+  const bool icmp = p.key.protocol == ip_protocol::kIcmp || p.key.protocol == ip_protocol::kIcmp6;
+  return icmp ? "echo reply" : std::string{};
+}
+
 /// Adds to what is known of each stage's decision why it is so.
 class Explainer {
  public:
@@ -35,7 +69,8 @@ class Explainer {
 
   [[nodiscard]] std::string track(const TraceStep& step) const {
     const auto& connection = rehearsal_.known().connection;
-    if (!connection) return step.connection == ConnectionState::fresh ? "none yet" : "none known";
+    if (!connection)
+      return step.connection == ConnectionState::fresh ? "its first packet" : "none is known";
     std::string state;
     if (connection->tcp != firewall::TcpState::none) {
       state = firewall::name_of(connection->tcp);
@@ -50,7 +85,8 @@ class Explainer {
     return entry == nullptr ? std::string{} : "by prefix " + entry->prefix.text();
   }
 
-  [[nodiscard]] static std::string filter(const TraceStep& step) {
+  [[nodiscard]] std::string filter(const TraceStep& step) const {
+    if (step.verdict == Verdict::answered) return answer_text(rehearsal_.packet());
     const bool passed = step.verdict == Verdict::none;
     return passed && step.rule == 0 ? "accepted, no rule says otherwise" : std::string{};
   }
@@ -67,6 +103,7 @@ class Explainer {
     const TraceRecord& record = rehearsal_.record();
     if (record.verdict == Verdict::answered && !query_.empty())
       return dns::explain(*snapshot_.dns, query_);
+    if (record.verdict == Verdict::answered) return answer_text(rehearsal_.packet());
     if (record.verdict == Verdict::held)
       return "the next hop's Ethernet address is not known yet: it is asked for";
     const auto& neighbour = rehearsal_.known().neighbour;
