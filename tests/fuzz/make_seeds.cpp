@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 
+#include "dataplane/replay/capture_writer.hpp"
 #include "tests/support/packet_builder.hpp"
 
 namespace sluice::fuzz {
@@ -191,6 +192,27 @@ void write_queries(const fs::path& corpus) {
         Bytes(8, 5) + stream + Bytes{0, 12, 1, 2, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0} + stream);
 }
 
+/// As our own writer makes them, and one of a machine of the other byte order.
+void write_captures(const fs::path& folder) {
+  constexpr Nanoseconds kTime = 1'700'000'000 * kSecond + 123'456'789;
+  fs::create_directories(folder);
+  const Bytes frame = frames().at("udp-v4");
+  for (const bool several : {false, true}) {
+    std::vector<std::string> ports{"wan"};
+    if (several) ports.emplace_back("lan");
+    const fs::path path = folder / (several ? "two-ports.pcapng" : "one-port.pcap");
+    auto writer = replay::CaptureWriter::create(path, ports);
+    if (!writer) throw std::runtime_error(writer.error().text());
+    for (PortId port = 0; port < ports.size(); ++port) writer->write(port, kTime + port, frame);
+    if (auto closed = writer->close(); !closed) throw std::runtime_error(closed.error().text());
+  }
+  const Bytes head{0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0,    4,    0, 0, 0, 0,
+                   0,    0,    0,    0,    0, 0, 0xff, 0xff, 0, 0, 0, 1};
+  write(folder, "other-order.pcap",
+        head + Bytes{0x65, 0, 0, 0, 0, 0, 0, 9, 0, 0} + be16(frame.size()) + Bytes{0, 0} +
+            be16(frame.size()) + frame);
+}
+
 void write_quotes(const fs::path& corpus) {
   for (const unsigned option : {0U, 1U, 2U, 3U}) {
     const bool v4 = (option & 1U) == 0;
@@ -223,4 +245,5 @@ int main(int argc, char** argv) {
   sluice::fuzz::write_packets(argv[1]);
   sluice::fuzz::write_queries(argv[1]);
   sluice::fuzz::write_quotes(argv[1]);
+  sluice::fuzz::write_captures(std::filesystem::path(argv[1]) / "capture");
 }
