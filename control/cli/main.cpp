@@ -181,10 +181,12 @@ class CommandLine {
     replay_app.add_option("--in", invocation_.in_file, "pcap or pcapng of Ethernet frames")
         ->required()
         ->type_name("FILE");
-    replay_app.add_option("--port", invocation_.in_port,
-                          "all packets come in by it; if absent: the port that the interface of a "
-                          "pcapng is called after, else the one to whose Ethernet address a packet "
-                          "is sent, else the first");
+    replay_app
+        .add_option("--port", invocation_.in_port,
+                    "all packets come in by it; if absent: the port that the interface of a "
+                    "pcapng is called after, else the one to whose Ethernet address a packet "
+                    "is sent, else the first")
+        ->type_name("NAME");
     replay_app
         .add_option("--out", invocation_.out_file,
                     "packets that leave; pcapng with interface names if the state has several "
@@ -205,7 +207,8 @@ class CommandLine {
         ->capture_default_str();
     replay_app.footer(
         "Next hops have the Ethernet address 02:00:00:00:00:01, unless the Port lists the "
-        "neighbour. Ports have that of their document, or 02:00:00:00:01:NN with NN from 00.");
+        "neighbour. A Port has that of its document; without one it sends from 02:00:00:00:01:NN, "
+        "NN from 00, and takes frames to any.");
   }
 
   void add_other_commands() {

@@ -140,6 +140,7 @@ void Compiler::add_port(v1::Port spec, const std::string& name) {
   source.id = fact->id;
   source.mac =
       spec.mac().empty() ? fact->mac : value_of(MacAddress::parse(spec.mac()), path_ + ".mac");
+  source.any_station = !fact->mac_known;
   source.mtu = static_cast<std::uint16_t>(spec.mtu());
   source.router_solicitation = spec.router_solicitation();
   for (const std::string& text : spec.addresses()) {
@@ -273,9 +274,9 @@ NodeFacts facts_of(const v1::DesiredState& state) {
   for (const v1::Document& document : state.documents()) {
     if (!document.has_port()) continue;
     const auto number = static_cast<PortId>(facts.ports.size());
-    MacAddress mac{{2, 0, 0, 0, 1, static_cast<std::uint8_t>(number)}};
-    if (const auto given = MacAddress::parse(document.port().mac())) mac = *given;
-    facts.ports.push_back({document.name(), number, mac});
+    const auto given = MacAddress::parse(document.port().mac());
+    const MacAddress made_up{{2, 0, 0, 0, 1, static_cast<std::uint8_t>(number)}};
+    facts.ports.push_back({document.name(), number, given.value_or(made_up), given.has_value()});
   }
   return facts;
 }

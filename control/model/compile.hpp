@@ -19,6 +19,7 @@ struct NodeFacts {
     std::string name;
     PortId id = kNoPort;
     MacAddress mac;
+    bool mac_known = true;  ///< otherwise it is made up, and the port takes frames to any
   };
   std::vector<Port> ports;
   PortId host_port = kNoPort;  ///< the exception TAP, if there is one
@@ -26,8 +27,8 @@ struct NodeFacts {
   std::uint32_t flows_max = 262'144;
 };
 
-/// Facts for a state without a node: its Port documents in their order, with the MAC given there or
-/// 02:00:00:00:01:NN.
+/// Facts for a state without a node: its Port documents in their order, with the MAC given there,
+/// or 02:00:00:00:01:NN where none is known.
 [[nodiscard]] NodeFacts facts_of(const v1::DesiredState& state);
 
 /// Fields that cannot be used (no such port, a malformed address) are problems; the rest is still

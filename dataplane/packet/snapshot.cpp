@@ -40,7 +40,7 @@ Stations stations_of(const route::Source& source) {
   for (const route::PortSource& port : source.ports) {
     if (port.id == kNoPort) continue;
     stations.resize(std::max<std::size_t>(stations.size(), port.id + 1U));
-    stations[port.id] = station_of(port.mac);
+    stations[port.id] = port.any_station ? 0 : station_of(port.mac);
   }
   return stations;
 }

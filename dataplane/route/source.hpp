@@ -21,6 +21,7 @@ struct PortSource {
   std::string name;
   PortId id = kNoPort;
   MacAddress mac;
+  bool any_station = false;  ///< frames to every Ethernet address are ours: `mac` is made up
   std::uint16_t mtu = 1500;
   std::vector<Prefix> addresses;  ///< interface addresses with their prefix lengths
   std::vector<StaticNeighbour> neighbours;

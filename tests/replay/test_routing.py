@@ -34,11 +34,9 @@ def test_a_listed_neighbour_has_its_own_address(tmp_path):
 
 def test_what_a_capture_says_of_neighbours_does_not_change_next_hops(tmp_path):
     asks = Ether(src=BACKEND, dst="ff:ff:ff:ff:ff:ff") / ARP(hwsrc=BACKEND, psrc="198.18.1.11", pdst="198.18.1.1")
-    frame = from_client(V4 / UDP(dport=9))
+    frame = from_client(V4 / UDP(dport=9), port=LAN)
     done = replay(tmp_path, [asks, frame], arguments=["--port", "lan"])
-    assert done.column("verdict") == ["answered", "dropped"]  # the client's frame is not to lan
-    frame[Ether].dst = LAN
-    done = replay(tmp_path, [asks, frame], arguments=["--port", "lan"])
+    assert done.column("verdict") == ["answered", "sent"]
     assert done.sent_by("lan")[1] == bytes(forwarded(frame, to=NEXT_HOP))
 
 
@@ -117,10 +115,14 @@ def test_neighbour_solicitation_is_answered(tmp_path):
     assert answer[ICMPv6NDOptDstLLAddr].lladdr == WAN
 
 
-def test_a_frame_to_another_station_is_not_ours(tmp_path):
-    done = replay(tmp_path, [Ether(src=CLIENT, dst="02:00:00:00:77:77") / V4 / UDP(dport=9)])
+def test_a_frame_to_another_station_is_not_ours_where_the_address_of_the_port_is_known(tmp_path):
+    frame = Ether(src=CLIENT, dst="02:00:00:00:77:77") / V4 / UDP(sport=5000, dport=9)
+    state = LAB.replace("name: wan\nspec:", f'name: wan\nspec:\n  mac: "{WAN}"')
+    done = replay(tmp_path, [frame], state)
     assert [(v["verdict"], v["reason"]) for v in done.verdicts] == [("dropped", "not_our_mac")]
     assert done.frames == []
+    done = replay(tmp_path, [frame])
+    assert done.sent_by("lan") == [bytes(forwarded(frame))]
 
 
 def test_what_is_for_the_host_is_punted(tmp_path):
