@@ -199,7 +199,11 @@ Exit unknown_kind(const std::string& kind) {
 Exit get(const Invocation& invocation) {
   const std::string kind = model::kind_by_word(invocation.kind);
   const auto live = live_tables().find(invocation.kind);
-  if (live != live_tables().end()) return show_table(invocation, live->second);
+  if (live != live_tables().end()) {
+    if (!invocation.name.empty())
+      return wrong_usage("get " + invocation.kind + " takes no name, but --limit");
+    return show_table(invocation, live->second);
+  }
   if (invocation.kind == "counters") return show_counters(invocation);
   if (kind.empty() && invocation.kind != "all") return unknown_kind(invocation.kind);
   const auto response = fetch(invocation, kind);

@@ -29,6 +29,11 @@ const char* name_of(TcpState state) {
   return "none";
 }
 
+std::string state_text(const Connection& connection) {
+  if (connection.tcp != TcpState::none) return name_of(connection.tcp);
+  return connection.replied ? "answered" : "unanswered";
+}
+
 void number_segment(Packet& packet, const Connection& connection) {
   const bool tcp = packet.key.protocol == ip_protocol::kTcp && packet.has(packet_flag::kL4);
   if (!tcp || (packet.tcp_flags & tcp_flag::kSyn) != 0) return;

@@ -71,13 +71,8 @@ class Explainer {
     const auto& connection = rehearsal_.known().connection;
     if (!connection)
       return step.connection == ConnectionState::fresh ? "its first packet" : "none is known";
-    std::string state;
-    if (connection->tcp != firewall::TcpState::none) {
-      state = firewall::name_of(connection->tcp);
-    } else {
-      state = connection->replied ? "answered" : "not answered";
-    }
-    return "known: " + with_time_left(state, connection->expires - rehearsal_.time());
+    return "known: " + with_time_left(firewall::state_text(*connection),
+                                      connection->expires - rehearsal_.time());
   }
 
   [[nodiscard]] std::string route(const TraceStep& step) const {

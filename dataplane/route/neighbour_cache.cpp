@@ -47,6 +47,7 @@ Neighbour* NeighbourCache::insert(Nanoseconds now, PortId port, const IpAddress&
   const Probe at = probe(port, address);
   auto* const best = const_cast<Neighbour*>(place_for(now, at));
   if (best == nullptr) return nullptr;
+  if (best->state == NeighbourState::free) ++used_;
   const bool timed = best->timed;  // the list of timers may still name this place
   *best = Neighbour{};
   best->timed = timed;
@@ -57,6 +58,7 @@ Neighbour* NeighbourCache::insert(Nanoseconds now, PortId port, const IpAddress&
 }
 
 void NeighbourCache::erase(Neighbour& entry) {
+  --used_;
   const std::uint32_t index = index_of(entry);
   tags_[index / kWays].tag[index % kWays] = 0;
   const bool timed = entry.timed;

@@ -101,6 +101,8 @@ class NeighbourCache {
   }
   [[nodiscard]] Neighbour& at(std::uint32_t index) { return entries_[index]; }
   [[nodiscard]] const std::vector<Neighbour>& entries() const { return entries_; }
+  /// Entries that are not free.
+  [[nodiscard]] std::uint32_t size() const { return used_; }
 
  private:
   [[nodiscard]] const Neighbour* place_for(Nanoseconds now, const Probe& at) const;
@@ -134,6 +136,7 @@ class NeighbourCache {
   std::vector<Tags> tags_;
   std::vector<Neighbour> entries_;
   std::uint32_t set_mask_;
+  std::uint32_t used_ = 0;
   HashSeed seed_;
 };
 

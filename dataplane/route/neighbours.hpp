@@ -78,6 +78,8 @@ class Neighbours {
 
   /// All places of the store, those in state free included.
   [[nodiscard]] const std::vector<Neighbour>& entries() const { return cache_.entries(); }
+  /// Those that are not free.
+  [[nodiscard]] std::uint32_t size() const { return cache_.size(); }
 
   /// For a rehearsal in an empty store with the seed of `live`: takes over everything that decides
   /// where a packet goes whose route was looked up. Returns its neighbour, which is in this store;

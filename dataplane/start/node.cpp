@@ -2,6 +2,7 @@
 
 #include "dataplane/runtime/log.hpp"
 #include "dataplane/start/config.hpp"
+#include "dataplane/start/tables.hpp"
 
 namespace sluice::start {
 namespace {
@@ -206,14 +207,25 @@ void Node::stop_trace(std::uint64_t id) {
 }
 
 void Node::ask(const v1::Query& query) {
-  if (query.has_why())
-    return questions_->ask(query.id(), std::make_unique<WhyInquiry>(query.why(), rehearsed_));
-  v1::FromDataplane& out = results_.emplace_back();
-  out.mutable_result()->set_id(query.id());
-  out.mutable_result()->set_last(true);
-  v1::Problem& problem = *out.mutable_result()->add_problems();
-  problem.set_what("this data plane has no answer to such a question");
-  problem.set_fix("use a data plane of the control daemon's version");
+  auto inquiry = inquiry_of(query);
+  if (inquiry) {
+    questions_->ask(query.id(), *std::move(inquiry));
+  } else {
+    questions_->refuse(query.id(), std::move(inquiry.error()));
+  }
+}
+
+Result<std::unique_ptr<Inquiry>> Node::inquiry_of(const v1::Query& query) const {
+  switch (query.what_case()) {
+    case v1::Query::kWhy:
+      return std::make_unique<WhyInquiry>(query.why(), rehearsed_);
+    case v1::Query::kTable:
+      return table_inquiry(query.table(), workers_->count());
+    case v1::Query::WHAT_NOT_SET:
+      break;
+  }
+  return fail("this data plane has no answer to such a question", {},
+              "use a data plane of the control daemon's version");
 }
 
 void Node::take_results(const Sink& sink) {

@@ -49,6 +49,7 @@ class Node final : public agent::Plane {
  private:
   void make_tracing();
   void make_questions(const WorkersOptions& options);
+  [[nodiscard]] Result<std::unique_ptr<Inquiry>> inquiry_of(const v1::Query& query) const;
   [[nodiscard]] std::string find_trouble();
   void follow(const Sources& sources);
   void sample_ports(agent::Samples& samples);

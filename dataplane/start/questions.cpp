@@ -28,14 +28,13 @@ v1::FromDataplane failure(std::uint64_t id, const Error& error) {
 Questions::Questions(std::vector<QuestionChannel*> channels) : channels_(std::move(channels)) {}
 
 void Questions::ask(std::uint64_t id, std::unique_ptr<Inquiry> inquiry) {
-  if (waiting_.size() == kWaitingMax) return refused_.push_back(id);
+  if (waiting_.size() == kWaitingMax)
+    return refuse(id, {"too many questions wait for an answer", {}, "ask again in a moment"});
   waiting_.push_back({id, std::move(inquiry)});
 }
 
 void Questions::turn(Nanoseconds now, const Live& live, const Sink& sink) {
-  for (const std::uint64_t id : std::exchange(refused_, {})) {
-    sink(failure(id, {"too many questions wait for an answer", {}, "ask again in a moment"}));
-  }
+  for (const auto& [id, error] : std::exchange(refused_, {})) sink(failure(id, error));
   take_answers(live);
   while (!waiting_.empty()) {
     if (!begun_) begin(now, live);

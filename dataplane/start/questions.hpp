@@ -25,6 +25,8 @@ class Questions {
 
   /// Queues an inquiry that answers the query `id`.
   void ask(std::uint64_t id, std::unique_ptr<Inquiry> inquiry);
+  /// Queues the answer to a query that cannot be asked.
+  void refuse(std::uint64_t id, Error error) { refused_.emplace_back(id, std::move(error)); }
   /// Moves on what is being answered and hands out results. `live` may be null.
   void turn(Nanoseconds now, const std::shared_ptr<const Snapshot>& live, const Sink& sink);
 
@@ -43,8 +45,8 @@ class Questions {
   void fail_with(Error error) { error_ = std::move(error); }
 
   std::vector<QuestionChannel*> channels_;
-  std::deque<Waiting> waiting_;            ///< the first is being answered, once begun_
-  std::vector<std::uint64_t> refused_;     ///< ids, for want of room
+  std::deque<Waiting> waiting_;  ///< the first is being answered, once begun_
+  std::vector<std::pair<std::uint64_t, Error>> refused_;
   std::vector<WorkerQuestion> asked_;      ///< of the first
   std::vector<WorkerQuestion> abandoned_;  ///< of earlier ones: a worker may still hold them
   std::optional<Error> error_;
