@@ -32,7 +32,7 @@ Result<std::unique_ptr<CaptureReader>> PcapReader::open(CaptureFile file, FileOr
 
 Result<bool> PcapReader::next(CapturedPacket& packet) {
   std::array<std::uint8_t, kRecordHeader> header;
-  const auto more = fill(header);
+  auto more = fill(header);
   if (!more || !*more) return more;
   const std::uint32_t captured = order_.u32(header.data() + 8);
   if (captured > kCapturedMax) {
@@ -40,7 +40,7 @@ Result<bool> PcapReader::next(CapturedPacket& packet) {
                    std::to_string(kCapturedMax) + " at most");
   }
   bytes_.resize(captured);
-  const auto whole = fill(bytes_);
+  auto whole = fill(bytes_);
   if (!whole) return whole;
   if (!*whole && captured != 0) return cut_short();
   packet.number = ++packets_;

@@ -109,14 +109,14 @@ Result<void> PcapngReader::read_body(std::uint32_t length) {
 Result<bool> PcapngReader::next_block(std::uint32_t& type) {
   for (;;) {
     std::array<std::uint8_t, 4> word;
-    const auto more = fill(word);
+    auto more = fill(word);
     if (!more || !*more) return more;
     type = order_.u32(word.data());
     if (type == kSectionHeader) {
       if (auto begun = begin_section(); !begun) return tl::unexpected(begun.error());
       continue;
     }
-    const auto whole = fill(word);
+    auto whole = fill(word);
     if (!whole) return whole;
     if (!*whole) return cut_short();
     if (auto read = read_body(order_.u32(word.data())); !read) return tl::unexpected(read.error());
@@ -127,7 +127,7 @@ Result<bool> PcapngReader::next_block(std::uint32_t& type) {
 Result<bool> PcapngReader::next(CapturedPacket& packet) {
   for (;;) {
     std::uint32_t type = 0;
-    const auto more = next_block(type);
+    auto more = next_block(type);
     if (!more || !*more) return more;
     if (type == block::kEnhancedPacket || type == block::kPacket) {
       return enhanced_packet(packet, type == block::kPacket);
