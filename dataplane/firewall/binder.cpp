@@ -122,6 +122,9 @@ void Binder::bind_chain(const ChainDeclaration& chain) {
                            "an earlier rule without matches takes them all");
     bind_rule(chain, rule, state);
   }
+  for (const Conditions& conditions : state.entries)
+    for (unsigned d = 0; d < kDimensions; ++d)
+      if (conditions[d] != nullptr) parts_.asked |= 1U << d;
   graph_.set(index - first_chain_, {std::move(state.jumps), state.state_at});
   auto classifier = Classifier::build(state.entries);
   if (classifier) {

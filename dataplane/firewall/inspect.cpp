@@ -46,14 +46,16 @@ void number_segment(Packet& packet, const Connection& connection) {
 
 const Connection* Tracker::borrow(const Tracker& live, const Packet& packet, Nanoseconds now) {
   if (!packet.has(packet_flag::kIp) || packet.has(packet_flag::kFragment)) return nullptr;
-  const std::uint64_t hash = symmetric_hash(packet.key, seed_);
+  const std::uint64_t hash = connection_hash(packet.key, seed_);
   const Connection* known = nullptr;
   // An echo and the echo of the same number the other way are two connections.
   for (const IcmpRole role : {IcmpRole::reply, IcmpRole::request}) {
     const Found found = live.find(packet.key, hash, role, now);
     if (found.index == ConnectionTable::kNone) continue;
     known = &live.table_.at(found.index);
-    static_cast<void>(table_.insert(*known, now));
+    Connection copy = *known;
+    copy.rules = 0;  // its passages are of the other's table
+    static_cast<void>(table_.insert(copy, now));
   }
   if (!live.table_.has_room(hash, now)) table_.refuse_new();
   return known;

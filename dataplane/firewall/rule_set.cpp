@@ -1,6 +1,7 @@
 #include "dataplane/firewall/rule_set.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace sluice::firewall {
 namespace {
@@ -30,9 +31,19 @@ void enter(Frame& frame, const Chain& chain, const PacketView& view) {
   chain.classifier.select(view, frame.selection);
 }
 
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 }  // namespace
 
-RuleSet::RuleSet(Parts parts) : parts_(std::move(parts)) {
+RuleSet::RuleSet(Parts parts)
+    : parts_(std::move(parts)),
+      id_(next_id()),
+      asks_contents_(asks(Dimension::tcp_flags) || asks(Dimension::icmp_type) ||
+                     asks(Dimension::icmp_code) || asks(Dimension::ttl) || asks(Dimension::dscp) ||
+                     asks(Dimension::next_header)) {
   std::vector<Interval> v4;
   std::vector<Interval> v6;
   for (const Prefix& prefix : parts_.early_drop)
@@ -54,8 +65,8 @@ bool RuleSet::drops_early(const IpAddress& source) const {
   return (source.is_v4() ? early4_.find(source.v4_value()) : early6_.find(number_of(source))) != 0;
 }
 
-Decision RuleSet::run(Walk walk, const PacketView& view, CounterBlock& slots,
-                      std::uint32_t bytes) const {
+Decision RuleSet::run(Walk walk, const PacketView& view, CounterBlock& slots, std::uint32_t bytes,
+                      Passage* passage) const {
   Decision decision;
   for (const BaseChain& base : parts_.walks[static_cast<unsigned>(walk)]) {
     if (base.family != 0 && (base.family == 4) != view.is_v4) continue;
@@ -63,7 +74,7 @@ Decision RuleSet::run(Walk walk, const PacketView& view, CounterBlock& slots,
         std::find(base.devices.begin(), base.devices.end(),
                   view.small[index_of(Dimension::in_port)]) == base.devices.end())
       continue;
-    const Decision next = run_chain(base, view, slots, bytes);
+    const Decision next = run_chain(base, view, slots, bytes, passage);
     if (next.kind != VerdictKind::accept) return next;
     if (next.rule != 0) decision = next;
   }
@@ -71,7 +82,7 @@ Decision RuleSet::run(Walk walk, const PacketView& view, CounterBlock& slots,
 }
 
 Decision RuleSet::run_chain(const BaseChain& base, const PacketView& view, CounterBlock& slots,
-                            std::uint32_t bytes) const {
+                            std::uint32_t bytes, Passage* passage) const {
   std::array<Frame, kJumpDepthMax + 1> stack;  // filled by enter() as deep as it is used
   unsigned depth = 0;
   enter(stack[0], parts_.chains[base.chain], view);
@@ -85,7 +96,10 @@ Decision RuleSet::run_chain(const BaseChain& base, const PacketView& view, Count
       action = &frame.chain->actions[found];
       kind = action->kind;
       frame.next = found + 1;
-      if (action->counter != kNoSlot) slots.add(action->counter, bytes);
+      if (action->counter != kNoSlot) {
+        slots.add(action->counter, bytes);
+        if (passage != nullptr) passage->note(action->counter);
+      }
     }
     switch (kind) {
       case VerdictKind::continue_:
@@ -108,6 +122,20 @@ Decision RuleSet::run_chain(const BaseChain& base, const PacketView& view, Count
         break;
     }
   }
+}
+
+std::uint64_t RuleSet::contents_of(const Packet& packet) const {
+  std::uint64_t out = 0;
+  const auto add = [&](bool asked, std::uint8_t value) { out = out << 8U | (asked ? value : 0U); };
+  const bool tcp = packet.key.protocol == ip_protocol::kTcp;
+  const bool six = packet.ip_version == 6;
+  add(tcp ? asks(Dimension::tcp_flags) : asks(Dimension::icmp_type),
+      tcp ? packet.tcp_flags : packet.icmp_type);
+  add(!tcp && asks(Dimension::icmp_code), packet.icmp_code);
+  add(asks(Dimension::ttl), packet.ttl);
+  add(asks(Dimension::dscp), dscp_of(packet));
+  add(six && asks(Dimension::next_header), packet.l3_bytes()[6]);
+  return out;
 }
 
 const std::string& RuleSet::rule_name(std::uint32_t index) const {

@@ -10,6 +10,7 @@
 #include "dataplane/firewall/classifier/interval_map.hpp"
 #include "dataplane/firewall/language/syntax.hpp"
 #include "dataplane/firewall/source.hpp"
+#include "dataplane/firewall/tracking/passage_table.hpp"
 #include "dataplane/runtime/counters.hpp"
 
 namespace sluice::firewall {
@@ -83,6 +84,7 @@ class RuleSet {
     std::vector<Prefix> early_drop;
     TrackingSource tracking;
     bool tracks = false;
+    std::uint32_t asked = 0;  ///< bits by Dimension: some rule asks for it
   };
   explicit RuleSet(Parts parts);
 
@@ -98,8 +100,19 @@ class RuleSet {
   [[nodiscard]] bool drops_early(const IpAddress& source) const;
 
   /// Runs the base chains of a walk in order. `bytes` is what counters count for this packet.
+  /// Counters are noted in `passage` too, unless that is null.
   [[nodiscard]] Decision run(Walk walk, const PacketView& view, CounterBlock& slots,
-                             std::uint32_t bytes) const;
+                             std::uint32_t bytes, Passage* passage = nullptr) const;
+
+  /// All that the chains behind tracking may ask of a packet beside its flow key: packets of equal
+  /// keys and traits meet the same rules. Not for fragments.
+  [[nodiscard]] std::uint64_t traits_of(const Packet& packet, bool local) const {
+    const std::uint64_t always = std::uint64_t{packet.in_port} | std::uint64_t{local} << 16U |
+                                 static_cast<std::uint64_t>(packet.connection) << 17U;
+    return asks_contents_ ? always | contents_of(packet) << 20U : always;
+  }
+  /// A number that no other rule set of this process has or had.
+  [[nodiscard]] std::uint64_t id() const { return id_; }
 
   /// "edge:12" for the rule on line 12 of the text of document edge; from 0, Packet::rule less 1.
   [[nodiscard]] const std::string& rule_name(std::uint32_t index) const;
@@ -112,9 +125,17 @@ class RuleSet {
 
  private:
   [[nodiscard]] Decision run_chain(const BaseChain& base, const PacketView& view,
-                                   CounterBlock& slots, std::uint32_t bytes) const;
+                                   CounterBlock& slots, std::uint32_t bytes,
+                                   Passage* passage) const;
+  [[nodiscard]] bool asks(Dimension dimension) const {
+    return ((parts_.asked >> index_of(dimension)) & 1U) != 0;
+  }
+  /// What may differ from packet to packet of a connection, where rules ask for it: 40 bits.
+  [[nodiscard]] std::uint64_t contents_of(const Packet& packet) const;
 
   Parts parts_;
+  std::uint64_t id_;
+  bool asks_contents_;
   IntervalMap<std::uint32_t, 32> early4_;  ///< 1: drop
   IntervalMap<Number, 128> early6_;
 };

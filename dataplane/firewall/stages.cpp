@@ -25,13 +25,13 @@ bool rejected(const Packet& packet) {
 /// One packet through the chains of some walks. False: it is dropped or rejected.
 template <class Walks>
 bool accepted(Context& context, const RuleSet& rules, Burst& burst, unsigned i, PacketView& view,
-              const Walks& walks) {
+              const Walks& walks, Passage* passage = nullptr) {
   Packet& packet = burst.packets[i];
   const auto bytes = static_cast<std::uint32_t>(packet.end - packet.l3);
   for (const Walk walk : walks) {
     // As in the kernel, forwarding has counted the hop when its chains look.
     if (walk == Walk::forward && packet.ttl != 0) --view.small[index_of(Dimension::ttl)];
-    const Decision decision = rules.run(walk, view, *context.slots, bytes);
+    const Decision decision = rules.run(walk, view, *context.slots, bytes, passage);
     if (decision.rule != 0) packet.rule = decision.rule;
     if (decision.kind == VerdictKind::accept) continue;
     if (decision.kind == VerdictKind::drop) {
@@ -63,19 +63,40 @@ class Filter {
       : context_(context), rules_(rules), tracker_(tracker), burst_(burst), local_(local) {}
 
   void run(unsigned i) {
-    const Packet& packet = burst_.packets[i];
+    Packet& packet = burst_.packets[i];
     if (!packet.has(packet_flag::kFromHost) && !passes(i, packet)) return;
     if (rules_.tracks() && !tracker_.commit(context_, rules_.tracking(), packet, i))
       burst_.drop(i, DropReason::connection_table_full);
   }
 
  private:
-  bool passes(unsigned i, const Packet& packet) {
-    const FragmentPorts ports = rules_.tracks() ? tracker_.fragment_ports(i) : FragmentPorts{};
-    PacketView view = view_of(packet, ports);
+  bool passes(unsigned i, Packet& packet) {
     const bool local = ((local_ >> i) & 1U) != 0;
-    return accepted(context_, rules_, burst_, i, view,
-                    std::array{Walk::prerouting, local ? Walk::input : Walk::forward});
+    if (!rules_.tracks()) {
+      PacketView view = view_of(packet, {});
+      return accepted(context_, rules_, burst_, i, view, walks(local));
+    }
+    Passage passage{.traits = rules_.traits_of(packet, local)};
+    if (const Passage* known = tracker_.passage(i, passage.traits)) {
+      repeat(*known, packet);
+      return true;
+    }
+    PacketView view = view_of(packet, tracker_.fragment_ports(i));
+    if (!accepted(context_, rules_, burst_, i, view, walks(local), &passage)) return false;
+    passage.rule = packet.rule;
+    tracker_.remember(i, packet, passage);
+    return true;
+  }
+
+  static std::array<Walk, 2> walks(bool local) {
+    return {Walk::prerouting, local ? Walk::input : Walk::forward};
+  }
+
+  void repeat(const Passage& passage, Packet& packet) {
+    const auto bytes = static_cast<std::uint32_t>(packet.end - packet.l3);
+    for (std::uint32_t c = 0; c < passage.count; ++c)
+      context_.slots->add(passage.counters[c], bytes);
+    packet.rule = passage.rule;
   }
 
   Context& context_;
@@ -107,7 +128,9 @@ void early(Context&, const RuleSet& rules, Burst& burst) {
 void track(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst) {
   if (rules.has_chains(Walk::ingress) || rules.has_chains(Walk::raw))
     filter_untracked(context, rules, burst);
-  if (rules.tracks()) tracker.observe(context, rules.tracking(), burst);
+  if (!rules.tracks()) return;
+  tracker.use(rules.id());
+  tracker.observe(context, rules.tracking(), burst);
 }
 
 void filter(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst,

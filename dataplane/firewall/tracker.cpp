@@ -61,13 +61,37 @@ bool start(const Packet& packet, const FragmentPorts& ports, Connection& connect
 void Tracker::observe(Context& context, const TrackingSource& timeouts, Burst& burst) {
   age(context.now);
   begin(burst);
-  burst.for_each_alive([&](unsigned i, Packet&) {
-    if (notes_[i].tracked) table_.prefetch_record(notes_[i].hash);
+  burst.for_each_alive([&](unsigned i, const Packet& packet) {
+    const bool tcp = packet.key.protocol == ip_protocol::kTcp;
+    if (notes_[i].tracked) table_.prefetch_record(notes_[i].hash, tcp);
   });
   burst.for_each_alive([&](unsigned i, Packet& packet) {
     if (packet.has(packet_flag::kIp) && packet.reason == DropReason::none)
       judge(context, timeouts, packet, notes_[i], true, i);
   });
+}
+
+void Tracker::use(std::uint64_t rules) {
+  if (rules == rules_id_) return;
+  rules_id_ = rules;
+  passages_.clear();
+  // A count that comes round again is forgotten by age() long before.
+  if (++rules_ == 0) rules_ = 1;
+}
+
+void Tracker::remember(unsigned index, const Packet& packet, const Passage& passage) {
+  Note& note = notes_[index];
+  if (packet.has(packet_flag::kFragment)) return;
+  if (note.starts) {
+    note.passage = passages_.number_of(passage);
+    return;
+  }
+  if (note.record == ConnectionTable::kNone) return;
+  Connection& connection = table_.at(note.record);
+  if (connection.hash != note.hash) return;
+  if (connection.rules != rules_) connection.passages = {};
+  connection.rules = rules_;
+  connection.passages[index_of(note.direction)] = passages_.number_of(passage);
 }
 
 void Tracker::begin(Burst& burst) {
@@ -79,7 +103,7 @@ void Tracker::begin(Burst& burst) {
     if (!packet.has(packet_flag::kIp) || packet.has(packet_flag::kLaterFragment)) return;
     if (packet.reason != DropReason::none) return;  // rejected, it waits for its answer
     note.tracked = true;
-    note.hash = symmetric_hash(packet.key, seed_);
+    note.hash = connection_hash(packet.key, seed_);
     table_.prefetch(note.hash);
   });
 }
@@ -91,7 +115,7 @@ void Tracker::age(Nanoseconds now) {
   const Nanoseconds passed = std::min(now - std::min(aged_at_, now), kRound);
   const std::uint64_t due = passed * table_.capacity() / kRound;
   if (due == 0) return;
-  table_.age(now, static_cast<std::uint32_t>(std::min(due, kRecordsMax)));
+  table_.age(now, static_cast<std::uint32_t>(std::min(due, kRecordsMax)), rules_);
   aged_at_ = now;
 }
 
@@ -104,11 +128,11 @@ Tracker::Found Tracker::find(const FlowKey& key, std::uint64_t hash, IcmpRole ro
                              Nanoseconds now) const {
   Found found;
   found.index = table_.find(hash, now, [&](const Connection& connection) {
-    if (role != IcmpRole::reply && connection.key == key) {
+    if (role != IcmpRole::reply && goes_forth(key, connection)) {
       found.direction = Direction::original;
       return true;
     }
-    if (role == IcmpRole::request || !(connection.key == key.reversed())) return false;
+    if (role == IcmpRole::request || !goes_back(key, connection)) return false;
     found.direction = Direction::reply;
     return true;
   });
@@ -124,7 +148,7 @@ bool Tracker::starts_earlier(std::uint64_t hash) const {
 void Tracker::judge_error(Context& context, Packet& packet, bool may_defer, unsigned index) {
   const auto quoted = quoted_packet(packet);
   if (!quoted) return;
-  const std::uint64_t hash = symmetric_hash(quoted->key, seed_);
+  const std::uint64_t hash = connection_hash(quoted->key, seed_);
   const Found found = find(quoted->key, hash, quoted->role, context.now);
   if (found.index != ConnectionTable::kNone) {
     packet.connection = ConnectionState::related;
@@ -139,7 +163,7 @@ void Tracker::judge_later_fragment(Context& context, Packet& packet, Note& note)
   if (!ports) return;
   note.ports = {true, ports->source, ports->destination};
   note.tracked = true;
-  note.hash = symmetric_hash(key_of(packet, note.ports), seed_);
+  note.hash = connection_hash(key_of(packet, note.ports), seed_);
 }
 
 void Tracker::judge(Context& context, const TrackingSource& timeouts, Packet& packet, Note& note,
@@ -167,7 +191,12 @@ void Tracker::judge(Context& context, const TrackingSource& timeouts, Packet& pa
   if (found.index != ConnectionTable::kNone) {
     bool reopens = false;
     packet.connection = go_on(context, timeouts, packet, found, reopens);
-    if (!reopens) return;
+    if (!reopens) {
+      const bool whole = !packet.has(packet_flag::kFragment);
+      if (whole && packet.connection != ConnectionState::invalid) note.record = found.index;
+      note.direction = found.direction;
+      return;
+    }
     table_.erase(found.index);
   }
   if (may_defer && starts_earlier(note.hash)) {
@@ -214,15 +243,17 @@ ConnectionState Tracker::go_on(Context& context, const TrackingSource& timeouts,
   return connection.replied ? ConnectionState::established : ConnectionState::fresh;
 }
 
-bool Tracker::commit(Context& context, const TrackingSource& timeouts, const Packet& packet,
-                     unsigned index) {
-  Note& note = notes_[index];
-  if (!note.starts) return true;
+bool Tracker::record_new(Context& context, const TrackingSource& timeouts, const Packet& packet,
+                         Note& note) {
   note.starts = false;
   Connection connection;
   if (!start(packet, note.ports, connection)) return true;
   connection.hash = note.hash;
   connection.expires = context.now + timeout_of(connection, timeouts);
+  if (note.passage != PassageTable::kNone) {
+    connection.rules = rules_;
+    connection.passages[index_of(Direction::original)] = note.passage;
+  }
   return table_.insert(connection, context.now) != ConnectionTable::kNone;
 }
 

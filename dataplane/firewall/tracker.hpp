@@ -32,9 +32,29 @@ class Tracker {
   void observe_deferred(Context& context, const TrackingSource& timeouts, Packet& packet,
                         unsigned index);
 
+  /// Before the packets of a burst: which rules they will meet. Passages under others are
+  /// forgotten.
+  void use(std::uint64_t rules);
+  /// What the rules did to an earlier packet of the same connection and direction with these
+  /// traits; null: not known.
+  [[nodiscard]] const Passage* passage(unsigned index, std::uint64_t traits) const {
+    const Note& note = notes_[index];
+    if (note.record == ConnectionTable::kNone) return nullptr;
+    const Connection& connection = table_.at(note.record);
+    // The record may have been given to another connection since it was found.
+    if (connection.rules != rules_ || connection.hash != note.hash) return nullptr;
+    const Passage& known = passages_.at(connection.passages[index_of(note.direction)]);
+    return known.traits == traits ? &known : nullptr;
+  }
+  /// What they did to this packet, for later ones.
+  void remember(unsigned index, const Packet& packet, const Passage& passage);
+
   /// Records the connection of an accepted packet if it is new. False: the table is full.
   [[nodiscard]] bool commit(Context& context, const TrackingSource& timeouts, const Packet& packet,
-                            unsigned index);
+                            unsigned index) {
+    Note& note = notes_[index];
+    return !note.starts || record_new(context, timeouts, packet, note);
+  }
 
   /// What a later fragment has from its first one.
   [[nodiscard]] FragmentPorts fragment_ports(unsigned index) const { return notes_[index].ports; }
@@ -64,6 +84,9 @@ class Tracker {
     FragmentPorts ports;
     bool tracked = false;  ///< takes part at all
     bool starts = false;   ///< its connection is to be recorded
+    Direction direction = Direction::original;
+    PassageTable::Number passage = PassageTable::kNone;      ///< of a packet that starts one
+    ConnectionTable::Index record = ConnectionTable::kNone;  ///< of its connection
   };
   struct Found {
     ConnectionTable::Index index = ConnectionTable::kNone;
@@ -71,6 +94,8 @@ class Tracker {
   };
 
   void begin(Burst& burst);
+  [[nodiscard]] bool record_new(Context& context, const TrackingSource& timeouts,
+                                const Packet& packet, Note& note);
   void age(Nanoseconds now);
   void judge(Context& context, const TrackingSource& timeouts, Packet& packet, Note& note,
              bool may_defer, unsigned index);
@@ -84,6 +109,9 @@ class Tracker {
 
   ConnectionTable table_;
   FragmentTable fragments_;
+  PassageTable passages_;
+  std::uint64_t rules_id_ = 0;
+  std::uint16_t rules_ = 0;  ///< counts the rule sets used; 0 only before the first
   HashSeed seed_;
   Nanoseconds aged_at_ = 0;
   std::uint64_t deferred_ = 0;

@@ -1,7 +1,6 @@
 #include "dataplane/firewall/classifier/packet_view.hpp"
 
 namespace sluice::firewall {
-namespace {
 
 /// Traffic class of IPv6 stands across the first two bytes (RFC 8200 section 3).
 std::uint8_t dscp_of(const Packet& packet) {
@@ -9,8 +8,6 @@ std::uint8_t dscp_of(const Packet& packet) {
   if (packet.ip_version == 4) return static_cast<std::uint8_t>(ip[1] >> 2U);
   return static_cast<std::uint8_t>(((ip[0] & 15U) << 2U) | (ip[1] >> 6U));
 }
-
-}  // namespace
 
 PacketView view_of(const Packet& packet, FragmentPorts fragment) {
   const bool l4 = packet.has(packet_flag::kL4);

@@ -30,6 +30,8 @@ struct FragmentPorts {
   std::uint16_t destination = 0;
 };
 
+/// Differentiated services code point of a packet with IP (RFC 2474).
+[[nodiscard]] std::uint8_t dscp_of(const Packet& packet);
 /// The view of a packet with IP; `packet` must outlive it.
 [[nodiscard]] PacketView view_of(const Packet& packet, FragmentPorts fragment);
 

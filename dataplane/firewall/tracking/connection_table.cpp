@@ -1,10 +1,7 @@
 #include "dataplane/firewall/tracking/connection_table.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
-
-#include <immintrin.h>
 
 namespace sluice::firewall {
 
@@ -23,42 +20,17 @@ bool expendable(const Connection& connection) {
 
 ConnectionTable::ConnectionTable(std::uint32_t connections_max)
     : capacity_(std::max(connections_max, 1U)),
-      mask_(std::bit_ceil(std::uint64_t{capacity_} * 2 / kSlots + 1) - 1),
-      buckets_(std::make_unique<Bucket[]>(mask_ + 1)),
-      records_(std::make_unique<Connection[]>(std::size_t{capacity_} + 1)),
+      mask_(std::bit_ceil((std::uint64_t{capacity_} * 2 + kSlots - 1) / kSlots) - 1),
+      buckets_(mask_ + 1),
+      records_(std::size_t{capacity_} + 1),
       free_(capacity_) {
   for (std::uint32_t i = 0; i < capacity_; ++i) free_[i] = capacity_ - i;
-}
-
-unsigned ConnectionTable::slots_with(const Bucket& bucket, std::uint16_t tag) {
-  const __m128i wanted = _mm_set1_epi16(static_cast<short>(tag));
-  __m128i tags;
-  std::memcpy(&tags, bucket.tags.data(), sizeof tags);
-  const __m128i equal = _mm_cmpeq_epi16(tags, wanted);
-  return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
 }
 
 unsigned ConnectionTable::taken(const Bucket& bucket) {
   unsigned count = 0;
   for (const Index index : bucket.records) count += index != kNone ? 1 : 0;
   return count;
-}
-
-void ConnectionTable::prefetch(std::uint64_t hash) const {
-  __builtin_prefetch(&buckets_[first_bucket(hash)]);
-  __builtin_prefetch(&buckets_[second_bucket(hash)]);
-}
-
-void ConnectionTable::prefetch_record(std::uint64_t hash) const {
-  const std::uint16_t tag = tag_of(hash);
-  for (const std::uint64_t at : {first_bucket(hash), second_bucket(hash)}) {
-    const unsigned slots = slots_with(buckets_[at], tag);
-    if (slots == 0) continue;
-    const Index index = buckets_[at].records[static_cast<unsigned>(std::countr_zero(slots))];
-    __builtin_prefetch(&records_[index]);
-    __builtin_prefetch(reinterpret_cast<const std::uint8_t*>(&records_[index]) + 64);
-    return;
-  }
 }
 
 ConnectionTable::Index ConnectionTable::victim_of(std::uint64_t hash, Nanoseconds now) const {
@@ -118,7 +90,8 @@ ConnectionTable::Index ConnectionTable::insert(const Connection& connection, Nan
   if (!make_room(hash, now)) return kNone;
   Bucket* bucket = &buckets_[first_bucket(hash)];
   Bucket* const second = &buckets_[second_bucket(hash)];
-  if (taken(*second) < taken(*bucket)) bucket = second;
+  const unsigned used = taken(*bucket);
+  if (used > kSlots - kSlotsToSpare && taken(*second) < used) bucket = second;
   const auto slot = static_cast<std::size_t>(
       std::find(bucket->records.begin(), bucket->records.end(), kNone) - bucket->records.begin());
   assert(slot < kSlots);
@@ -145,10 +118,11 @@ void ConnectionTable::erase(Index index) {
   }
 }
 
-void ConnectionTable::age(Nanoseconds now, std::uint32_t count) {
+void ConnectionTable::age(Nanoseconds now, std::uint32_t count, std::uint16_t rules) {
   for (count = std::min(count, capacity_); count != 0; --count) {
-    const Connection& connection = records_[age_at_];
+    Connection& connection = records_[age_at_];
     if (connection.expires != 0 && connection.expires <= now) erase(age_at_);
+    if (connection.rules != 0 && connection.rules != rules) connection.rules = 0;
     age_at_ = after(age_at_);
   }
 }

@@ -1,15 +1,19 @@
 /// Finds connections by key, whichever way a packet goes. All memory is reserved at the start.
 ///
 /// A key's keyed hash names two buckets of eight slots, a cache line each; a slot has a tag and the
-/// index of a record. With two slots for each record and the emptier of two buckets, slots run out
+/// index of a record. A key goes to its first bucket while that has slots to spare, else to the
+/// emptier one: nearly all look-ups touch one bucket. With two slots for each record, slots run out
 /// only after records do.
 #pragma once
 
+#include <bit>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include <emmintrin.h>
+
 #include "dataplane/firewall/tracking/connection.hpp"
+#include "dataplane/runtime/line_array.hpp"
 
 namespace sluice::firewall {
 
@@ -21,10 +25,17 @@ class ConnectionTable {
 
   explicit ConnectionTable(std::uint32_t connections_max);
 
-  /// Brings the buckets of a hash into the cache.
-  void prefetch(std::uint64_t hash) const;
-  /// Brings the first record whose tag fits into the cache.
-  void prefetch_record(std::uint64_t hash) const;
+  /// Brings the first bucket of a hash into the cache.
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[first_bucket(hash)]); }
+  /// Then the record there whose tag fits, all of it for TCP; or the second bucket.
+  void prefetch_record(std::uint64_t hash, bool whole) const {
+    const Bucket& bucket = buckets_[first_bucket(hash)];
+    const unsigned slots = slots_with(bucket, tag_of(hash));
+    if (slots == 0) return __builtin_prefetch(&buckets_[second_bucket(hash)]);
+    const Connection* const record = &records_[bucket.records[lowest(slots)]];
+    __builtin_prefetch(record);
+    if (whole) __builtin_prefetch(record->side.data());
+  }
 
   /// The record of a connection that has not expired, for which `same(connection)` is true.
   /// `hash` is equal for both directions.
@@ -44,8 +55,9 @@ class ConnectionTable {
   [[nodiscard]] Connection& at(Index index) { return records_[index]; }
   [[nodiscard]] const Connection& at(Index index) const { return records_[index]; }
 
-  /// Frees expired records: looks at the next `count` records, in a circle.
-  void age(Nanoseconds now, std::uint32_t count);
+  /// Frees expired records: looks at the next `count` records, in a circle. Also has them forget
+  /// passages of other rules than `rules`.
+  void age(Nanoseconds now, std::uint32_t count, std::uint16_t rules);
 
   [[nodiscard]] std::uint32_t size() const { return used_; }
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
@@ -54,6 +66,7 @@ class ConnectionTable {
 
  private:
   static constexpr unsigned kSlots = 8;
+  static constexpr unsigned kSlotsToSpare = 3;
   struct alignas(64) Bucket {
     std::array<std::uint16_t, kSlots> tags;
     std::array<Index, kSlots> records;  ///< kNone: free
@@ -71,7 +84,16 @@ class ConnectionTable {
     return static_cast<std::uint16_t>(hash >> 48U);
   }
   /// Bits of the slots of a bucket with this tag, taken or not.
-  [[nodiscard]] static unsigned slots_with(const Bucket& bucket, std::uint16_t tag);
+  [[nodiscard]] static unsigned slots_with(const Bucket& bucket, std::uint16_t tag) {
+    const __m128i wanted = _mm_set1_epi16(static_cast<short>(tag));
+    __m128i tags;
+    std::memcpy(&tags, bucket.tags.data(), sizeof tags);
+    const __m128i equal = _mm_cmpeq_epi16(tags, wanted);
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+  }
+  [[nodiscard]] static unsigned lowest(unsigned slots) {
+    return static_cast<unsigned>(std::countr_zero(slots));
+  }
   [[nodiscard]] static unsigned taken(const Bucket& bucket);
   [[nodiscard]] bool slot_free(std::uint64_t hash) const;
   bool make_room(std::uint64_t hash, Nanoseconds now);
@@ -82,8 +104,8 @@ class ConnectionTable {
 
   std::uint32_t capacity_;
   std::uint64_t mask_;
-  std::unique_ptr<Bucket[]> buckets_;
-  std::unique_ptr<Connection[]> records_;  ///< 0 is not used
+  LineArray<Bucket> buckets_;
+  LineArray<Connection> records_;  ///< 0 is not used
   std::vector<Index> free_;
   std::uint32_t used_ = 0;
   std::uint32_t age_at_ = 1;
@@ -96,7 +118,7 @@ ConnectionTable::Index ConnectionTable::find(std::uint64_t hash, Nanoseconds now
   for (const std::uint64_t at : {first_bucket(hash), second_bucket(hash)}) {
     const Bucket& bucket = buckets_[at];
     for (unsigned slots = slots_with(bucket, tag); slots != 0; slots &= slots - 1) {
-      const Index index = bucket.records[static_cast<unsigned>(std::countr_zero(slots))];
+      const Index index = bucket.records[lowest(slots)];
       if (index == kNone) continue;
       const Connection& connection = records_[index];
       if (connection.hash == hash && connection.expires > now && same(connection)) return index;
