@@ -10,8 +10,6 @@
 #include <rte_log.h>
 #include <rte_version.h>
 
-#include "dataplane/nic/machine.hpp"
-
 namespace sluice::nic {
 namespace {
 
@@ -24,20 +22,6 @@ constexpr unsigned kMegabytesBesides = 32;
 
 unsigned megabytes_for(unsigned buffers) {
   return static_cast<unsigned>(std::uint64_t{buffers} * kBytesPerBuffer >> 20) + kMegabytesBesides;
-}
-
-Result<bool> choose_huge_pages(const EalOptions& options, const Machine& machine) {
-  const unsigned needed = megabytes_for(options.buffers);
-  if (options.huge_pages != HugePages::no) {
-    auto enough = check_huge_pages(machine, needed);
-    if (enough) return true;
-    if (options.huge_pages == HugePages::yes) return tl::unexpected(enough.error());
-  }
-  if (needed > options.megabytes)
-    return fail(fmt::format("{} buffers need {} MB, but memory.megabytes is {}", options.buffers,
-                            needed, options.megabytes),
-                "memory", fmt::format("set megabytes to {} or lower buffers", needed));
-  return false;
 }
 
 /// EAL loads every driver there is unless told which; that takes most of a second. A PCI device
@@ -87,17 +71,11 @@ std::vector<std::string> arguments_of(const EalOptions& options, std::span<const
 
 }  // namespace
 
-Result<HugePages> parse_huge_pages(const std::string& text) {
-  if (text == "auto" || text.empty()) return HugePages::automatic;
-  if (text == "yes") return HugePages::yes;
-  if (text == "no") return HugePages::no;
-  return fail(fmt::format("'{}' is none of auto, yes and no", text), "memory.huge_pages");
-}
-
 Result<Eal> Eal::start(const EalOptions& options, std::span<const PortSpec> ports) {
   const Machine machine;
   if (auto ok = check_ports(machine, ports); !ok) return tl::unexpected(ok.error());
-  auto huge = choose_huge_pages(options, machine);
+  auto huge = choose_huge_pages(machine, options.huge_pages, megabytes_for(options.buffers),
+                                options.megabytes);
   if (!huge) return tl::unexpected(huge.error());
 
   std::vector<std::string> arguments = arguments_of(options, ports, *huge);

@@ -5,15 +5,11 @@
 #include <span>
 #include <string>
 
+#include "dataplane/nic/machine.hpp"
 #include "dataplane/nic/port_modes.hpp"
 #include "dataplane/runtime/result.hpp"
 
 namespace sluice::nic {
-
-enum class HugePages { automatic, yes, no };
-
-/// "auto", "yes" or "no". Error: none of them.
-[[nodiscard]] Result<HugePages> parse_huge_pages(const std::string& text);
 
 struct EalOptions {
   std::string file_prefix = "sluice";  ///< names the instance in EAL's runtime folder

@@ -10,10 +10,16 @@
 
 namespace sluice::nic {
 
+/// Whether packet buffers are to be in huge pages.
+enum class HugePages { automatic, yes, no };
+/// "auto", "yes" or "no".
+[[nodiscard]] Result<HugePages> parse_huge_pages(const std::string& text);
+
 /// Where the kernel's view is mounted; tests give folders of their own.
 struct Machine {
   std::filesystem::path sys = "/sys";
   std::filesystem::path proc = "/proc";
+  std::filesystem::path dev = "/dev";
 
   /// Free huge pages of all sizes, in megabytes.
   [[nodiscard]] unsigned free_huge_megabytes() const;
@@ -26,5 +32,10 @@ struct Machine {
 
 /// Whether `megabytes` fit into free huge pages. Error: they do not, with the command to run.
 [[nodiscard]] Result<void> check_huge_pages(const Machine& machine, unsigned megabytes);
+
+/// Whether to use huge pages for `needed` megabytes, of which `ordinary` may come from ordinary
+/// memory. Where they are wanted but missing, "auto" goes without and says so in the log.
+[[nodiscard]] Result<bool> choose_huge_pages(const Machine& machine, HugePages wanted,
+                                             unsigned needed, unsigned ordinary);
 
 }  // namespace sluice::nic
