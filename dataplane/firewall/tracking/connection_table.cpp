@@ -48,7 +48,7 @@ ConnectionTable::Index ConnectionTable::victim_of(std::uint64_t hash, Nanosecond
 }
 
 /// The next one in the circle that may be forgotten, among as many as a packet has time for.
-ConnectionTable::Index ConnectionTable::victim_elsewhere(Nanoseconds now) const {
+ConnectionTable::Index ConnectionTable::victim_in_circle(Nanoseconds now) const {
   constexpr std::uint32_t kLooksMax = 64;
   Index index = age_at_;
   for (std::uint32_t look = std::min(kLooksMax, capacity_); look != 0; --look) {
@@ -68,16 +68,19 @@ bool ConnectionTable::slot_free(std::uint64_t hash) const {
 bool ConnectionTable::has_room(std::uint64_t hash, Nanoseconds now) const {
   const bool slot = slot_free(hash);
   return (slot && !free_.empty()) || victim_of(hash, now) != kNone ||
-         (slot && victim_elsewhere(now) != kNone);
+         (slot && victim_in_circle(now) != kNone);
 }
 
 bool ConnectionTable::make_room(std::uint64_t hash, Nanoseconds now) {
   const bool slot = slot_free(hash);
   if (slot && !free_.empty()) return true;
-  Index victim = victim_of(hash, now);
-  if (victim == kNone && slot) {
-    victim = victim_elsewhere(now);
-    if (victim != kNone) age_at_ = after(victim);
+  // The circle first: in a flood its next record is one of the flood's oldest, and memory beside it
+  // is read in order.
+  Index victim = slot ? victim_in_circle(now) : kNone;
+  if (victim == kNone) {
+    victim = victim_of(hash, now);
+  } else {
+    age_at_ = after(victim);
   }
   if (victim == kNone) return false;
   if (records_[victim].expires > now) ++evictions_;

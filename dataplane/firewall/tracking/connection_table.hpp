@@ -43,8 +43,8 @@ class ConnectionTable {
   [[nodiscard]] Index find(std::uint64_t hash, Nanoseconds now, Same same) const;
 
   /// A record for a new connection, its hash and key set. With none free, an expired or expendable
-  /// connection is forgotten, one that stands near if there is one; an established one never.
-  /// kNone: the table is full.
+  /// connection is forgotten; an established one never. kNone: the table is full, or all that a
+  /// packet has time to look at is.
   [[nodiscard]] Index insert(const Connection& connection, Nanoseconds now);
   void erase(Index index);
   /// Whether insert() of a connection with this hash would find or make room.
@@ -98,7 +98,7 @@ class ConnectionTable {
   [[nodiscard]] bool slot_free(std::uint64_t hash) const;
   bool make_room(std::uint64_t hash, Nanoseconds now);
   [[nodiscard]] Index victim_of(std::uint64_t hash, Nanoseconds now) const;
-  [[nodiscard]] Index victim_elsewhere(Nanoseconds now) const;
+  [[nodiscard]] Index victim_in_circle(Nanoseconds now) const;
   /// The next record in the circle.
   [[nodiscard]] Index after(Index index) const { return index == capacity_ ? 1 : index + 1; }
 
