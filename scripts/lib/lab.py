@@ -214,8 +214,10 @@ class Lab:
         device = {"wan": "wan", "lan": "lan"}
         if nic == "tap":
             device = {"wan": "tapwan", "lan": "taplan"}
+        # A TAP gets another Ethernet address at every start, unless told.
+        more = {p: f"    driver_arguments: mac={MAC[p]}\n" if nic == "tap" else "" for p in device}
         ports = "".join(
-            f"  - name: {p}\n    mode: {nic}\n    device: {device[p]}\n    queues: 1\n" for p in ("wan", "lan"))
+            f"  - name: {p}\n    mode: {nic}\n    device: {device[p]}\n    queues: 1\n{more[p]}" for p in ("wan", "lan"))
         cores = os.sched_getaffinity(0)
         first, last = min(cores), max(cores)
         (self.run_folder / "dataplane.yaml").write_text(
