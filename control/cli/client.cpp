@@ -3,15 +3,17 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control/model/certificates.hpp"
 #include "control/model/format.hpp"
-#include "control/model/yaml.hpp"
 #include "sluice/v1/control.grpc.pb.h"
 
 namespace sluice::cli {
@@ -40,20 +42,17 @@ Result<void> probe(const std::string& path) {
 }
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> credentials(const Target& target) {
-  grpc::SslCredentialsOptions options;
-  const std::pair<const std::string&, std::string&> files[] = {
-      {target.certificate, options.pem_cert_chain},
-      {target.key, options.pem_private_key},
-      {target.authority, options.pem_root_certs}};
-  for (const auto& [path, text] : files) {
-    if (path.empty()) {
-      return fail("a TCP address needs certificates", target.address,
-                  "give --certificate, --key and --authority");
-    }
-    auto read = model::read_file(path);
-    if (!read) return tl::unexpected(read.error());
-    text = *std::move(read);
+  if (target.certificate.empty() || target.key.empty() || target.authority.empty()) {
+    return fail("a TCP address needs certificates", target.address,
+                "give --certificate, --key and --authority");
   }
+  auto read = model::read_certificates({target.certificate, target.key, target.authority},
+                                       std::time(nullptr));
+  if (!read) return tl::unexpected(read.error());
+  grpc::SslCredentialsOptions options;
+  options.pem_cert_chain = std::move(read->certificate);
+  options.pem_private_key = std::move(read->key);
+  options.pem_root_certs = std::move(read->authority);
   return grpc::SslCredentials(options);
 }
 
@@ -64,8 +63,8 @@ std::string user_name() {
 
 class GrpcClient final : public Client {
  public:
-  GrpcClient(std::string address, const std::shared_ptr<grpc::Channel>& channel)
-      : address_(std::move(address)), stub_(v1::Control::NewStub(channel)) {}
+  GrpcClient(std::string address, bool secure, const std::shared_ptr<grpc::Channel>& channel)
+      : address_(std::move(address)), secure_(secure), stub_(v1::Control::NewStub(channel)) {}
 
   Result<v1::ApplyResponse> apply(const v1::ApplyRequest& request) override {
     return call(&v1::Control::Stub::Apply, request, v1::ApplyResponse(),
@@ -139,7 +138,7 @@ class GrpcClient final : public Client {
     switch (status.error_code()) {
       case grpc::StatusCode::UNAVAILABLE:
         return fail("sluice-control does not answer: " + status.error_message(), address_,
-                    "see its log, and `sluice status`");
+                    secure_ ? model::kHandshakeFix : "see its log, and `sluice status`");
       case grpc::StatusCode::DEADLINE_EXCEEDED:
         return fail("no answer in time: " + status.error_message(), address_, "try again");
       case grpc::StatusCode::RESOURCE_EXHAUSTED:
@@ -151,12 +150,14 @@ class GrpcClient final : public Client {
   }
 
   std::string address_;
+  bool secure_;
   std::unique_ptr<v1::Control::Stub> stub_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::connect(const Target& target) {
+  gpr_set_log_function([](gpr_log_func_args*) {});  // what it says comes as a status too
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageMax);
   arguments.SetMaxSendMessageSize(kMessageMax);
@@ -165,14 +166,14 @@ Result<std::unique_ptr<Client>> Client::connect(const Target& target) {
   if (path.find('/') != std::string::npos) {
     if (auto reached = probe(path); !reached) return tl::unexpected(reached.error());
     return std::make_unique<GrpcClient>(
-        path,
+        path, false,
         grpc::CreateCustomChannel("unix:" + path, grpc::InsecureChannelCredentials(), arguments));
   }
   if (auto name = model::parse_socket(target.address); !name) return tl::unexpected(name.error());
   auto secure = credentials(target);
   if (!secure) return tl::unexpected(secure.error());
   return std::make_unique<GrpcClient>(
-      target.address, grpc::CreateCustomChannel(target.address, *secure, arguments));
+      target.address, true, grpc::CreateCustomChannel(target.address, *secure, arguments));
 }
 
 }  // namespace sluice::cli

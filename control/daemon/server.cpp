@@ -3,12 +3,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <system_error>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
 #include <grpcpp/security/server_credentials.h>
@@ -19,8 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/model/certificates.hpp"
 #include "control/model/format.hpp"
-#include "control/model/yaml.hpp"
 #include "dataplane/runtime/log.hpp"
 
 namespace sluice::control {
@@ -117,9 +119,9 @@ Result<void> try_bind(const model::SocketName& name, const std::string& text) {
 }
 
 Result<std::shared_ptr<grpc::ServerCredentials>> credentials(const v1::Tls& tls) {
-  for (const std::string& path : {tls.certificate(), tls.key(), tls.authority()}) {
-    if (auto text = model::read_file(path); !text) return tl::unexpected(text.error());
-  }
+  const auto checked =
+      model::read_certificates({tls.certificate(), tls.key(), tls.authority()}, std::time(nullptr));
+  if (!checked) return tl::unexpected(checked.error());
   const auto provider = std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
       tls.key(), tls.certificate(), tls.authority(), kCertificateSeconds);
   grpc::experimental::TlsServerCredentialsOptions options(provider);
@@ -150,6 +152,10 @@ Result<std::unique_ptr<Server>> listen(const v1::ControlConfig& config,
                                        std::vector<std::unique_ptr<grpc::Service>> services) {
   const auto name = model::parse_socket("unix:" + config.socket());
   if (!name) return tl::unexpected(name.error());
+  // Refused handshakes are said here and nowhere else.
+  gpr_set_log_function([](gpr_log_func_args* said) {
+    log_warning("grpc", {{"message", said->message}});
+  });
   auto lock = SocketLock::acquire(config.socket());
   if (!lock) return tl::unexpected(lock.error());
 

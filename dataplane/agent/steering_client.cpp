@@ -1,34 +1,24 @@
 #include "dataplane/agent/steering_client.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
+#include <ctime>
 
+#include <grpc/support/log.h>
+
+#include "control/model/certificates.hpp"
 #include "dataplane/agent/steering_stream.hpp"
 #include "dataplane/runtime/log.hpp"
 
 namespace sluice::agent {
 namespace {
 
-Result<std::string> read_pem(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  if (text.str().empty()) {
-    return fail("cannot read the file of certificates", path, "check `tls` and who may read it");
-  }
-  return text.str();
-}
-
 Result<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(
     const std::optional<TlsFiles>& files) {
   if (!files) return grpc::InsecureChannelCredentials();
-  auto authority = read_pem(files->authority);
-  if (!authority) return tl::unexpected(authority.error());
-  auto key = read_pem(files->key);
-  if (!key) return tl::unexpected(key.error());
-  auto certificate = read_pem(files->certificate);
-  if (!certificate) return tl::unexpected(certificate.error());
-  return grpc::SslCredentials({*std::move(authority), *std::move(key), *std::move(certificate)});
+  auto read = model::read_certificates(*files, std::time(nullptr));
+  if (!read) return tl::unexpected(read.error());
+  return grpc::SslCredentials(
+      {std::move(read->authority), std::move(read->key), std::move(read->certificate)});
 }
 
 grpc::ChannelArguments arguments_of(const SteeringOptions& options) {
@@ -48,7 +38,12 @@ grpc::ChannelArguments arguments_of(const SteeringOptions& options) {
 }  // namespace
 
 SteeringClient::SteeringClient(SteeringOptions options, std::function<v1::Hello()> hello)
-    : options_(std::move(options)), hello_(std::move(hello)), jitter_(options_.jitter_seed | 1U) {}
+    : options_(std::move(options)), hello_(std::move(hello)), jitter_(options_.jitter_seed | 1U) {
+  // Why a connection failed comes as a status too, and is logged once for a row of attempts.
+  gpr_set_log_function([](gpr_log_func_args* said) {
+    log_debug("grpc", {{"message", said->message}});
+  });
+}
 
 SteeringClient::~SteeringClient() = default;
 
@@ -61,7 +56,7 @@ void SteeringClient::turn(Nanoseconds now) {
     }
     if (const auto why = stream_->ended()) {
       stream_.reset();
-      retry_later(now, *why);
+      retry_later(now, {why->what, why->where, options_.tls ? model::kHandshakeFix : why->fix});
     }
   } else if (now >= retry_at_) {
     dial(now);
@@ -80,8 +75,10 @@ void SteeringClient::dial(Nanoseconds now) {
 void SteeringClient::retry_later(Nanoseconds now, const Error& why) {
   if (standing_ != Standing::away) {  // the first of a row; the others say nothing new
     standing_ = Standing::away;
-    log_warning("control daemon not connected",
-                {{"control", options_.target}, {"reason", why.what}, {"fix", why.fix}});
+    log_warning("control daemon not connected", {{"control", options_.target},
+                                                 {"reason", why.what},
+                                                 {"where", why.where},
+                                                 {"fix", why.fix}});
   }
   retry_wait_ = std::clamp(retry_wait_ * 2, options_.retry_min, options_.retry_max);
   jitter_ = jitter_ * 1664525U + 1013904223U;  // spreads the data planes of one control daemon

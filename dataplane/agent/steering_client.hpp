@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "control/model/certificates.hpp"
 #include "dataplane/runtime/clock.hpp"
 #include "dataplane/runtime/result.hpp"
 #include "sluice/v1/steering.pb.h"
@@ -15,11 +16,7 @@ namespace sluice::agent {
 
 /// Files of a client that proves who it is (PEM). They are read anew for every connection, so that
 /// a certificate can be replaced without a restart.
-struct TlsFiles {
-  std::string certificate;
-  std::string key;
-  std::string authority;
-};
+using TlsFiles = model::CertificateFiles;
 
 struct SteeringOptions {
   std::string target;  ///< "unix:/run/sluice/control.sock" or "198.18.0.1:7700"

@@ -41,6 +41,11 @@ void check_steering(const v1::DataplaneConfig& config, model::Problems& problems
                  "name a control daemon (control: unix:/run/sluice/control.sock) or a file of "
                  "documents (desired_state: FILE)");
   }
+  if (!config.control().empty() && !config.control().starts_with("unix:") &&
+      config.tls().certificate().empty()) {
+    problems.add("control", "a control daemon across a network is reached by mutual TLS only",
+                 "set tls with certificate, key and authority, or use its unix socket");
+  }
   if (!config.tls().certificate().empty() && config.control().empty()) {
     problems.add("tls", "certificates are for a control daemon, and none is named",
                  "remove tls, or set `control`");

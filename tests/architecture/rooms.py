@@ -52,6 +52,7 @@ ONLY_IN = {
     r"^(bpf|xdp)/": ["ebpf", "dataplane/nic"],
     r"^ldns/": ["dataplane/dns"],
     r"^yaml-cpp/": ["control/model"],
+    r"^openssl/": ["control/model/certificates.cpp"],
     r"^sqlite3\.h$": ["control/daemon"],
     r"^CLI/": ["control/cli", "control/daemon", "dataplane/main.cpp", "dataplane/start"],
 }

@@ -80,6 +80,15 @@ TEST_F(ConfigTest, WithoutWorkersOrPortsThereIsNothingToRun) {
   EXPECT_THAT(problems, testing::HasSubstr("there is no port"));
 }
 
+TEST_F(ConfigTest, AcrossANetworkThereMustBeCertificates) {
+  std::string text = kGood;
+  text.replace(text.find("unix:/run/sluice/control.sock"), 29, "192.0.2.1:7700");
+  EXPECT_THAT(problems_of(text), testing::AllOf(testing::HasSubstr("node.yaml:3:"),
+                                                testing::HasSubstr("by mutual TLS only")));
+  config_.Clear();
+  EXPECT_EQ("", problems_of(text + "tls: {certificate: /c.pem, key: /k.pem, authority: /a.pem}\n"));
+}
+
 TEST_F(ConfigTest, AnUnknownFieldIsNamedWithItsLine) {
   EXPECT_THAT(problems_of(fmt::format("{}colour: blue\n", kGood)),
               testing::AllOf(testing::HasSubstr("node.yaml:9:1"), testing::HasSubstr("colour")));
