@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 
 from conftest import STATE, eventually, lab_module
 from scapy.all import ICMP, IP, TCP, UDP, IPv6, rdpcap, wrpcap
@@ -12,13 +13,18 @@ WAN = lab_module.MAC["wan"]
 
 def capture(lab, folder, speak):
     """Every frame at the client's end of the wire while it speaks."""
-    lab.popen("tcpdump", "client", "tcpdump", "-i", "eth0", "-U", "-w", folder / "all.pcap", "--immediate-mode", "-Z", "root")
+    file, key = folder / "all.pcap", f"tcpdump-{folder.name}"
+    lab.popen(key, "client", "tcpdump", "-i", "eth0", "-U", "-w", file, "--immediate-mode", "-Z", "root")
     try:
-        eventually(lambda: "listening on" in lab.log("tcpdump"), what="tcpdump")
+        eventually(lambda: "listening on" in lab.log(key), what="tcpdump")
         result = speak()
+        size = -1
+        while size != file.stat().st_size:  # what is on its way to the file
+            size = file.stat().st_size
+            time.sleep(0.3)
     finally:
-        lab.end("tcpdump")
-    return rdpcap(str(folder / "all.pcap")), result
+        lab.end(key)
+    return rdpcap(str(file)), result
 
 
 def replay(lab, folder, frames):
