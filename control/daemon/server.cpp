@@ -24,11 +24,14 @@
 #include "control/model/certificates.hpp"
 #include "control/model/format.hpp"
 #include "dataplane/runtime/log.hpp"
+#include "dataplane/runtime/patience.hpp"
 
 namespace sluice::control {
 namespace {
 
 constexpr int kMessageMax = 64 << 20;
+/// A daemon that was killed gives its files back one after another; its state folder's lock first.
+constexpr Nanoseconds kSocketPatience = kSecond / 2;
 constexpr unsigned kCertificateSeconds = 1;  // between looks for new certificate files
 
 /// Holds a lock beside the socket: gRPC would take the path from a daemon that is alive.
@@ -45,7 +48,9 @@ class SocketLock {
                   "check the folder, or set `socket` to another path");
     }
     SocketLock lock(fd);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    Patience patience(kSocketPatience);
+    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (patience.wait("the daemon before this one to leave its socket", socket)) continue;
       return fail("another sluice-control serves this socket", socket,
                   "stop it, or set `socket` to another path");
     }

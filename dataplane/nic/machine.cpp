@@ -49,6 +49,8 @@ Result<void> need_capabilities(const Machine& machine, const PortSpec& port,
   const std::uint64_t held = machine.capabilities();
   for (const Capability& capability : needed) {
     if ((held >> capability.number & 1) != 0) continue;
+    // capabilities(7): the older one includes it.
+    if (capability.number == CAP_BPF && (held >> CAP_SYS_ADMIN & 1) != 0) continue;
     return fail(fmt::format("mode {} needs the capability {}", name_of(port.mode), capability.name),
                 where_of(port), "start as root, or let systemd grant it by AmbientCapabilities=");
   }

@@ -255,11 +255,12 @@ Result<void> Ports::set_mtu(PortId port, std::uint16_t mtu) {
 }
 
 Result<void> Ports::set_early_drop(std::span<const Prefix> sources) {
+  Result<void> first;
   for (auto& port : ports_) {
     if (!port->steering) continue;
-    if (auto ok = port->steering->set_early_drop(sources); !ok) return ok;
+    if (auto ok = port->steering->set_early_drop(sources); !ok && first) first = ok;
   }
-  return {};
+  return first;
 }
 
 Result<std::unique_ptr<Ports>> open_ports(std::span<const PortSpec> specs,

@@ -67,7 +67,8 @@ class Ports {
   /// Error: outside what the device takes, or not while it runs.
   [[nodiscard]] Result<void> set_mtu(PortId port, std::uint16_t mtu);
   /// Makes `sources` the list that the XDP programs of all af_xdp ports drop by; the same thread as
-  /// statistics. Error: too many; the list of that port stays as it was.
+  /// statistics. Error: too many; the list of that port stays as it was, and the others have
+  /// theirs.
   [[nodiscard]] Result<void> set_early_drop(std::span<const Prefix> sources);
 
  private:

@@ -80,6 +80,8 @@ TEST_F(MachineTest, EachModeNamesTheCapabilityThatItLacks) {
   capabilities("0000000000003000");
   EXPECT_EQ(line("af_xdp", "cap_bpf"), trouble(PortMode::af_xdp, "lo"));
   EXPECT_EQ("", trouble(PortMode::af_packet, "lo"));
+  capabilities("0000000000203000");  // cap_sys_admin in its place
+  EXPECT_EQ("", trouble(PortMode::af_xdp, "lo"));
 }
 
 TEST_F(MachineTest, AStatusThatCannotBeReadGivesNoCapability) {
