@@ -151,6 +151,7 @@ void Binder::add_base_chain(const ChainDeclaration& chain, std::uint32_t index) 
 void Binder::bind_rule(const ChainDeclaration& chain, const Rule& rule, ChainState& state) {
   RuleState bound;
   bound.rule = &rule;
+  bound.first_entry = state.entries.size();
   bound.index = name_rule(rule.at, "");
   ++state.texts[rule.text];
   for (const Statement& statement : rule.statements)
@@ -271,6 +272,23 @@ bool Binder::bind_counter(const ChainDeclaration& chain, const CounterStatement&
   return true;
 }
 
+/// As nft does: where a reject is possible for some packets only, the whole rule is for those,
+/// unless its own matches say so where they stand.
+bool Binder::imply_by_reject(const VerdictStatement& verdict, Conditions& conditions,
+                             const RuleState& rule, ChainState& state) {
+  const bool tcp = verdict.reject == RejectKind::tcp_reset;
+  if (!tcp && verdict.reject == RejectKind::either) return true;
+  const Dimension dimension = tcp ? Dimension::protocol : Dimension::family;
+  const std::uint32_t value = tcp ? ip_protocol::kTcp : verdict.reject == RejectKind::icmp ? 4 : 6;
+  const auto& held = conditions[index_of(dimension)];
+  const bool said = held != nullptr && *held == ValueSet({{value, value}});
+  if (said) return true;
+  if (!require(conditions, dimension, value, verdict.at)) return false;
+  for (std::size_t i = rule.first_entry; i < state.entries.size(); ++i)
+    allow(state.entries[i], dimension, shared(ValueSet({{value, value}})));
+  return true;
+}
+
 bool Binder::bind_verdict(const VerdictStatement& verdict, RuleState& rule, ChainState& state) {
   Conditions conditions = rule.conditions;
   Action action{.kind = verdict.kind, .rule = rule.index};
@@ -288,16 +306,7 @@ bool Binder::bind_verdict(const VerdictStatement& verdict, RuleState& rule, Chai
     action.tcp_reset = verdict.reject == RejectKind::tcp_reset;
     action.code4 = verdict.code4;
     action.code6 = verdict.code6;
-    // As nft does: a reject that only some packets can get is for those packets.
-    if (action.tcp_reset &&
-        !require(conditions, Dimension::protocol, ip_protocol::kTcp, verdict.at))
-      return false;
-    if (verdict.reject == RejectKind::icmp &&
-        !require(conditions, Dimension::family, 4, verdict.at))
-      return false;
-    if (verdict.reject == RejectKind::icmp6 &&
-        !require(conditions, Dimension::family, 6, verdict.at))
-      return false;
+    if (!imply_by_reject(verdict, conditions, rule, state)) return false;
   }
   const auto& states = conditions[index_of(Dimension::state)];
   constexpr auto kInvalid = static_cast<Number>(ConnectionState::invalid);

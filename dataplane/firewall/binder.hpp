@@ -48,6 +48,7 @@ class Binder {
  private:
   /// A rule on its way to entries: the conditions met so far.
   struct RuleState {
+    std::size_t first_entry = 0;  ///< of the rule in its chain
     const Rule* rule = nullptr;
     Conditions conditions;
     std::uint32_t index = 0;  ///< 1 + index of its name
@@ -69,6 +70,8 @@ class Binder {
   bool bind_statement(const ChainDeclaration& chain, const Statement& statement, RuleState& rule,
                       ChainState& state);
   bool bind_match(const Match& match, Conditions& conditions);
+  bool imply_by_reject(const VerdictStatement& verdict, Conditions& conditions,
+                       const RuleState& rule, ChainState& state);
   bool bind_verdict(const VerdictStatement& verdict, RuleState& rule, ChainState& state);
   bool bind_map(const VerdictMap& map, RuleState& rule, ChainState& state);
   bool bind_counter(const ChainDeclaration& chain, const CounterStatement& counter, RuleState& rule,

@@ -206,10 +206,10 @@ class RuleMaker:
         self.add_chain("through", table, f"forward priority {self.priority(r.choice(['filter', 'mangle', 'security']))}", r.randint(4, 14), targets, True, True)
         self.lines.append("}")
 
-    def make(self):
-        self.add_table("inet", "t", self.r.random() < 0.5)
+    def make(self, may_be_early=True):
+        self.add_table("inet", "t", may_be_early and self.r.random() < 0.5)
         if self.r.random() < 0.3:
-            self.add_table(self.r.choice(["ip", "ip6"]), "second", self.r.random() < 0.3)
+            self.add_table(self.r.choice(["ip", "ip6"]), "second", may_be_early and self.r.random() < 0.3)
         return self
 
     def text(self, without=()):

@@ -5,9 +5,10 @@ import collections
 import random
 
 from scapy.config import conf
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6PacketTooBig,
-                                ICMPv6TimeExceeded, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN)
+                                ICMPv6TimeExceeded, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
+                                IPv6ExtHdrHopByHop, PadN, fragment6)
 from scapy.packet import Raw
 
 conf.verb = 0
@@ -22,10 +23,12 @@ OURS4, OURS6 = "198.18.0.1", "2001:2::1"
 
 
 class Traffic:
-    """`packets(n)` gives [(port, IP packet as bytes)]."""
+    """`packets(n)` gives [(port, IP packet as bytes)]; with `fragments` some datagrams are in pieces, which
+    follow one another."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, fragments=False):
         self.r = random.Random(seed)
+        self.fragments = fragments
         self.sent = []
         self.live = []
 
@@ -97,6 +100,23 @@ class Traffic:
             header.lastlayer().setfieldval("nh" if ":" in client else "proto", number)
             yield (side if away else self.other(side)), header / Raw(b"\0\0\1\0" + b"x" * r.randrange(20))
 
+    def in_pieces(self):
+        r = self.r
+        client, server, side = self.ends()
+        ports = r.choice(PORTS), r.choice(PORTS)
+        for _ in range(r.randint(1, 3)):
+            away = r.random() < 0.6
+            source, destination = (client, server) if away else (server, client)
+            size = 8 * r.randint(2, 8)
+            datagram = UDP(sport=ports[0 if away else 1], dport=ports[1 if away else 0]) / Raw(b"f" * r.randint(size + 8, 4 * size))
+            number = r.randrange(1 << 16)
+            if ":" in source:
+                header = IPv6(src=source, dst=destination) / IPv6ExtHdrFragment(id=number)
+                pieces = fragment6(IPv6(bytes(header / datagram)), 40 + 8 + size)
+            else:
+                pieces = fragment(IP(bytes(IP(src=source, dst=destination, id=number) / datagram)), size)
+            yield (side if away else self.other(side)), pieces
+
     def stray_tcp(self):
         """Any flags, any numbers, on a connection that may or may not be there."""
         r = self.r
@@ -132,6 +152,8 @@ class Traffic:
     def packets(self, count):
         r = self.r
         kinds = [self.udp] * 3 + [self.tcp] * 8 + [self.echo] * 2 + [self.echo_to_us, self.other_protocol, self.stray_tcp, self.stray_tcp]
+        if self.fragments:
+            kinds += [self.in_pieces] * 4
         out = []
         while len(out) < count:
             if len(self.live) < 6 and r.random() < 0.5:
@@ -147,6 +169,9 @@ class Traffic:
                 self.live.remove(conversation)
                 continue
             side, packet = step
+            if isinstance(packet, list):
+                out += [(side, bytes(piece)) for piece in packet]
+                continue
             data = bytes(packet)
             packet = (IPv6 if data[0] >> 4 == 6 else IP)(data)
             if packet.dst not in (OURS4, OURS6):  # its receiver is not behind a port
@@ -190,14 +215,14 @@ class TcpConversation:
 
     def odd(self):
         r, end = self.r, self.r.randrange(2)
-        far = r.choice([1, 100, 70_000, 1 << 24, 1 << 31])
+        far = r.choice([1, 100, 70_000, 1 << 24, 1 << 30])  # half the numbers away is neither before nor behind
         return r.choice([
             lambda: self.last,
             lambda: self.segment(end, "A", b"late", seq=self.seq[end] - r.choice([4, 100, 70_000])),
             lambda: self.segment(end, "A", b"early", seq=self.seq[end] + far),
             lambda: self.segment(end, "A", ack=self.seq[1 - end] + far),
             lambda: self.segment(end, "A", seq=self.seq[end] - 1),
-            lambda: self.segment(end, "R", seq=self.seq[end] + r.choice([1, 100, 1 << 20, 1 << 31])),
+            lambda: self.segment(end, "R", seq=self.seq[end] + r.choice([1, 100, 1 << 20, 1 << 30])),
             lambda: self.segment(end, "S", seq=r.randrange(1 << 32)),
             lambda: self.segment(end, "SA", seq=self.seq[end] - 1),
             lambda: self.segment(end, r.choice(["", "FPU", "SF", "SR", "F"])),
@@ -239,7 +264,7 @@ class TcpConversation:
 
 def without_known_differences(packets, untracked):
     """Leaves out what Sluice judges otherwise on purpose (dataplane/firewall/README.md): segments of an
-    opener that goes on although its SYN was not answered; resets with wrong numbers while it is not; and
+    opener that goes on although its SYN was not answered; answers and resets with wrong numbers while it is not; and
     the SYN after a reset by the other side of a connection that had been answered. `untracked` are the
     indices of packets that are dropped before tracking."""
     opening = {}  # (source, destination, ports) of the opener: the number that answers its SYN
@@ -253,7 +278,9 @@ def without_known_differences(packets, untracked):
                 if back in ended:
                     continue
                 opening[there] = (tcp.seq + 1) % (1 << 32)
-            elif "S" in flags and opening.get(back) == tcp.ack:
+            elif "S" in flags and back in opening:
+                if tcp.ack != opening[back]:
+                    continue
                 del opening[back]
             elif "A" in flags and "R" not in flags and there in opening:
                 continue
@@ -272,6 +299,13 @@ def without_known_differences(packets, untracked):
                 ended.add(there)
         out.append((side, data))
     return out
+
+
+def datagram_of(data):
+    """What the pieces of a datagram share, or None for a packet that is whole."""
+    if data[0] >> 4 == 4:
+        return (data[12:20], data[4:6]) if data[6] & 0x3F or data[7] else None
+    return (data[8:40], data[44:48]) if data[6] == 44 else None
 
 
 def tcp_of(data):

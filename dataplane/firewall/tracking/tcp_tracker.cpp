@@ -218,9 +218,11 @@ TcpVerdict on_syn_ack(const Packet& packet, const Segment& s, Direction directio
   const bool answers_open = connection.tcp == TcpState::syn_sent && direction == Direction::reply;
   const bool answers_crossed = connection.tcp == TcpState::syn_both;
   if (!answers_open && !answers_crossed) {
-    if (connection.tcp == TcpState::syn_received || connection.tcp == TcpState::established)
-      return direction == Direction::reply ? TcpVerdict::ignored : TcpVerdict::invalid;
-    return TcpVerdict::invalid;
+    if (direction == Direction::reply) return TcpVerdict::ignored;  // an old one may come late
+    // The other half of a simultaneous open, if it fits.
+    const bool crossed = connection.tcp == TcpState::syn_received &&
+                         position_of(s, sender, receiver) != Position::beyond;
+    return crossed ? TcpVerdict::ignored : TcpVerdict::invalid;
   }
   // RFC 9293 section 3.10.7.3; data in the SYN need not be acknowledged.
   if (!before(receiver.start, s.ack) || before(receiver.end, s.ack)) return TcpVerdict::invalid;

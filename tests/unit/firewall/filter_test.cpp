@@ -290,6 +290,23 @@ TEST(Filter, RejectAsksForItsAnswer) {
   EXPECT_EQ("accept", verdict("reject with icmp type host-unreachable", tcp6(80)));
 }
 
+TEST(Filter, ARejectForSomePacketsMakesItsRuleForThem) {
+  const auto udp6 = packet().ip("2001:2::2", "2001:2:0:1::11").udp(5000, 53).payload("x").build();
+  Firewall firewall(
+      forward_chain("counter udp dport 53 reject with icmp host-unreachable\n"
+                    "counter ip saddr 198.18.0.2 reject with tcp reset\n"
+                    "counter tcp dport 22 reject with tcp reset"));
+  EXPECT_EQ("accept", firewall.run(udp6).text());
+  EXPECT_EQ("rule_reject", firewall.run(udp(53)).text());
+  EXPECT_EQ("accept", firewall.run(udp(54)).text());
+  const auto count = [&](std::string_view rule) {
+    return firewall.counter("filter forward: " + std::string(rule)).events;
+  };
+  EXPECT_EQ(2U, count("counter udp dport 53 reject with icmp host-unreachable"));
+  EXPECT_EQ(0U, count("counter ip saddr 198.18.0.2 reject with tcp reset"));
+  EXPECT_EQ(2U, count("counter tcp dport 22 reject with tcp reset"));
+}
+
 TEST(Filter, Sets) {
   Source source = source_of(
       "define extra = { 8080, 8443 }\n"
