@@ -69,6 +69,7 @@ void print_rows(Answer answer) {
 
 std::string verdict_text(const v1::WhyAnswer& why) {
   std::string text = why.verdict();
+  if (!why.answer().empty()) text += " with " + why.answer();
   if (!why.out_port().empty()) text += ", out of port " + why.out_port();
   if (!why.backend().empty()) text += ", service " + why.service() + ", backend " + why.backend();
   if (!why.rule().empty()) text += ", rule " + why.rule();

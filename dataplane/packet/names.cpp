@@ -26,15 +26,6 @@ void append(std::string& text, const std::string& part) {
   text += part;
 }
 
-/// What lives at an address of ours.
-std::string kinds_text(std::uint8_t kinds) {
-  std::string text;
-  if ((kinds & route::local_kind::kHost) != 0) append(text, "host");
-  if ((kinds & route::local_kind::kService) != 0) append(text, "service");
-  if ((kinds & route::local_kind::kNameServer) != 0) append(text, "name server");
-  return text;
-}
-
 /// The look-up may come to nothing, which is a decision too.
 bool is_route(const TraceStep& step) {
   return stage_name(step.stage) == "route";
@@ -78,6 +69,14 @@ std::string backend_name(const Snapshot& snapshot, std::uint32_t backend) {
   return backend == 0 ? std::string{} : snapshot.balancer->backend_name(backend - 1);
 }
 
+std::string kinds_name(std::uint8_t kinds) {
+  std::string text;
+  if ((kinds & route::local_kind::kHost) != 0) append(text, "host");
+  if ((kinds & route::local_kind::kService) != 0) append(text, "service");
+  if ((kinds & route::local_kind::kNameServer) != 0) append(text, "name server");
+  return text;
+}
+
 std::string next_hop_name(const Snapshot& snapshot, std::uint32_t next_hop) {
   if (next_hop >= snapshot.route->next_hops().size()) return "of another revision";
   const route::NextHop& hop = snapshot.route->next_hop(next_hop);
@@ -87,7 +86,7 @@ std::string next_hop_name(const Snapshot& snapshot, std::uint32_t next_hop) {
     case route::RouteKind::connected:
       return "connected on port " + port_name(snapshot, hop.port);
     case route::RouteKind::local:
-      return "ours: " + kinds_text(hop.kinds);
+      return "ours: " + kinds_name(hop.kinds);
     case route::RouteKind::blackhole:
       return "blackhole";
     case route::RouteKind::not_routable:

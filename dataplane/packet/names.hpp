@@ -16,6 +16,8 @@ namespace sluice {
 [[nodiscard]] std::string backend_name(const Snapshot& snapshot, std::uint32_t backend);
 /// "by 198.18.0.254 on port wan", "connected on port lan", "ours: name server", "no route", ...
 [[nodiscard]] std::string next_hop_name(const Snapshot& snapshot, std::uint32_t next_hop);
+/// "host, name server": what lives at an address of ours, by local_kind bits.
+[[nodiscard]] std::string kinds_name(std::uint8_t kinds);
 /// Empty for kNoPort.
 [[nodiscard]] std::string port_name(const Snapshot& snapshot, PortId port);
 

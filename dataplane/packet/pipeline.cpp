@@ -32,6 +32,10 @@ struct Pipeline::Turn {
   std::uint64_t services = 0;      ///< to an address of a balanced service
   std::uint64_t names = 0;         ///< to an address of a name server
   std::uint64_t host = 0;          ///< to an interface address
+
+  /// Of a rehearsal: the pipeline whose tables are borrowed from, and what was found there.
+  const Pipeline* live = nullptr;
+  KnownOfPacket* known = nullptr;
 };
 
 namespace {
@@ -83,9 +87,9 @@ struct Restore {
   static constexpr std::string_view kDoes = "replies of backends get the service's address back";
   static bool needed(const Turn& t) { return t.snapshot.has_services || !t.flows.empty(); }
   static void run(Turn& t) { balancer::restore(t.context, *t.snapshot.balancer, t.flows, t.burst); }
-  static void borrow(Turn& t, const Pipeline& live, KnownOfPacket& known) {
-    known.set(balancer::borrow(*t.snapshot.balancer, live.flows(), t.flows, t.burst.packets[0],
-                               balancer::ticks_of(t.context.now)));
+  static void borrow(Turn& t) {
+    t.known->set(balancer::borrow(*t.snapshot.balancer, t.live->flows(), t.flows,
+                                  t.burst.packets[0], balancer::ticks_of(t.context.now)));
   }
 };
 
@@ -94,10 +98,11 @@ struct Track {
   static constexpr std::string_view kDoes = "each packet finds its connection";
   static bool needed(const Turn& t) { return t.snapshot.has_rules; }
   static void run(Turn& t) { firewall::track(t.context, *t.snapshot.firewall, t.tracker, t.burst); }
-  static void borrow(Turn& t, const Pipeline& live, KnownOfPacket& known) {
+  static void borrow(Turn& t) {
     Packet& p = t.burst.packets[0];
-    known.set(t.tracker.borrow(live.tracker(), p, t.context.now));
-    if (known.connection && known.next_segment) firewall::number_segment(p, *known.connection);
+    t.known->set(t.tracker.borrow(t.live->tracker(), p, t.context.now));
+    if (t.known->connection && t.known->next_segment)
+      firewall::number_segment(p, *t.known->connection);
   }
 };
 
@@ -166,9 +171,9 @@ struct Deliver {
     if (ours != 0) route::local(t.context, *t.snapshot.route, t.burst, ours);
     if (t.burst.alive != 0) route::forward(t.context, *t.snapshot.route, t.neighbours, t.burst);
   }
-  static void borrow(Turn& t, const Pipeline& live, KnownOfPacket& known) {
-    known.set(t.neighbours.borrow(live.neighbours(), *t.snapshot.route, t.burst.packets[0],
-                                  t.context.now));
+  static void borrow(Turn& t) {
+    t.known->set(t.neighbours.borrow(t.live->neighbours(), *t.snapshot.route, t.burst.packets[0],
+                                     t.context.now));
   }
   static std::uint64_t queries_of(Turn& t) {
     std::uint64_t queries = 0;
@@ -193,11 +198,22 @@ void note_stage(Burst& burst, std::uint64_t decided, std::uint8_t stage) {
     burst.packets[static_cast<unsigned>(std::countr_zero(decided))].stage = stage;
 }
 
+/// A stage that uses a table of the worker.
+template <class Stage>
+concept UsesTable = requires(Turn& t) {
+  Stage::borrow(t);
+};
+
 template <std::size_t I>
-[[gnu::always_inline]] inline void run_stage(Turn& turn, Tracer& tracer) {
+void run_stage(Turn& turn, Tracer& tracer) {
   using Stage = std::tuple_element_t<I, Path>;
   const std::uint64_t entered = turn.burst.alive;
-  if (entered == 0 || !Stage::needed(turn)) return;
+  if (entered == 0) return;
+  if constexpr (UsesTable<Stage>) {
+    if (turn.live != nullptr) [[unlikely]]
+      Stage::borrow(turn);
+  }
+  if (!Stage::needed(turn)) return;
   Stage::run(turn);
   note_stage(turn.burst, entered & ~turn.burst.alive, I);
   if (tracer.active()) [[unlikely]] {
@@ -209,27 +225,6 @@ template <std::size_t I>
 template <std::size_t... I>
 void run_path(Turn& turn, Tracer& tracer, std::index_sequence<I...>) {
   (run_stage<I>(turn, tracer), ...);
-}
-
-/// A stage that uses a table of the worker.
-template <class Stage>
-concept UsesTable = requires(Turn& t, const Pipeline& live, KnownOfPacket& known) {
-  Stage::borrow(t, live, known);
-};
-
-template <std::size_t I>
-void rehearse_stage(Turn& turn, Tracer& tracer, const Pipeline& live, KnownOfPacket& known) {
-  using Stage = std::tuple_element_t<I, Path>;
-  if constexpr (UsesTable<Stage>) {
-    if (turn.burst.alive != 0) Stage::borrow(turn, live, known);
-  }
-  run_stage<I>(turn, tracer);
-}
-
-template <std::size_t... I>
-void rehearse_path(Turn& turn, Tracer& tracer, const Pipeline& live, KnownOfPacket& known,
-                   std::index_sequence<I...>) {
-  (rehearse_stage<I>(turn, tracer, live, known), ...);
 }
 
 template <std::size_t... I>
@@ -276,6 +271,10 @@ Pipeline::Turn Pipeline::turn(Context& context, const Snapshot& snapshot, Burst&
 void Pipeline::run(Context& context, const Snapshot& snapshot, Burst& burst,
                    std::uint64_t may_spread) {
   Turn packets = turn(context, snapshot, burst, may_spread);
+  run(packets);
+}
+
+void Pipeline::run(Turn& packets) {
   run_path(packets, tracer_, std::make_index_sequence<kStages>{});
 }
 
@@ -283,7 +282,9 @@ void Pipeline::rehearse(const Pipeline& live, Context& context, const Snapshot& 
                         Burst& burst, KnownOfPacket& known) {
   assert(burst.count == 1);
   Turn packet = turn(context, snapshot, burst, 0);
-  rehearse_path(packet, tracer_, live, known, std::make_index_sequence<kStages>{});
+  packet.live = &live;
+  packet.known = &known;
+  run(packet);
 }
 
 void Pipeline::tick(Context& context, const Snapshot& snapshot, bool idle) {

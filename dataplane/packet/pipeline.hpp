@@ -62,6 +62,7 @@ class Pipeline {
  private:
   [[nodiscard]] Turn turn(Context& context, const Snapshot& snapshot, Burst& burst,
                           std::uint64_t may_spread);
+  void run(Turn& packets);
 
   std::uint16_t workers_;
   std::unique_ptr<firewall::Tracker> tracker_;

@@ -34,14 +34,6 @@ std::string icmp_error_text(const Packet& p) {
   return "ICMP error " + std::to_string(p.icmp_type) + "." + std::to_string(p.icmp_code);
 }
 
-/// What an answer says that is made of the packet itself.
-std::string answer_text(const Packet& p) {
-  if (p.has(packet_flag::kIcmpError)) return icmp_error_text(p);
-  if (p.key.protocol == ip_protocol::kTcp) return "TCP reset";
-  const bool icmp = p.key.protocol == ip_protocol::kIcmp || p.key.protocol == ip_protocol::kIcmp6;
-  return icmp ? "echo reply" : std::string{};
-}
-
 /// Adds to what is known of each stage's decision why it is so.
 class Explainer {
  public:
@@ -81,7 +73,7 @@ class Explainer {
   }
 
   [[nodiscard]] std::string filter(const TraceStep& step) const {
-    if (step.verdict == Verdict::answered) return answer_text(rehearsal_.packet());
+    if (step.verdict == Verdict::answered) return answer_of(rehearsal_, snapshot_, query_);
     const bool passed = step.verdict == Verdict::none;
     return passed && step.rule == 0 ? "accepted, no rule says otherwise" : std::string{};
   }
@@ -96,9 +88,7 @@ class Explainer {
 
   [[nodiscard]] std::string deliver() const {
     const TraceRecord& record = rehearsal_.record();
-    if (record.verdict == Verdict::answered && !query_.empty())
-      return dns::explain(*snapshot_.dns, query_);
-    if (record.verdict == Verdict::answered) return answer_text(rehearsal_.packet());
+    if (record.verdict == Verdict::answered) return answer_of(rehearsal_, snapshot_, query_);
     if (record.verdict == Verdict::held)
       return "the next hop's Ethernet address is not known yet: it is asked for";
     const auto& neighbour = rehearsal_.known().neighbour;
@@ -126,6 +116,15 @@ std::vector<StepText> steps_of(const Rehearsal& rehearsal, const Snapshot& snaps
     steps[i].decision = nothing ? note : steps[i].decision + "; " + note;
   }
   return steps;
+}
+
+std::string answer_of(const Rehearsal& rehearsal, const Snapshot& snapshot,
+                      std::span<const std::uint8_t> query) {
+  const Packet& p = rehearsal.packet();
+  if (rehearsal.record().verdict != Verdict::answered) return {};
+  if (p.has(packet_flag::kIcmpError)) return icmp_error_text(p);
+  if (!query.empty()) return dns::explain(*snapshot.dns, query);
+  return p.key.protocol == ip_protocol::kTcp ? "TCP reset" : "echo reply";
 }
 
 std::string with_time_left(std::string state, Nanoseconds left) {

@@ -16,6 +16,11 @@ namespace sluice {
 [[nodiscard]] std::vector<StepText> steps_of(const Rehearsal& rehearsal, const Snapshot& snapshot,
                                              std::span<const std::uint8_t> query);
 
+/// What a packet is answered with: "ICMP error, network unreachable", "TCP reset", "echo reply",
+/// "example.test. SOA: zone example.test., NOERROR"; empty if it is not answered.
+[[nodiscard]] std::string answer_of(const Rehearsal& rehearsal, const Snapshot& snapshot,
+                                    std::span<const std::uint8_t> query);
+
 /// "reachable, 12 s left"; without the time where a state does not end by itself.
 [[nodiscard]] std::string with_time_left(std::string state, Nanoseconds left);
 

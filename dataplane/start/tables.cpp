@@ -184,14 +184,14 @@ class RouteTable final : public Inquiry {
     return {};
   }
   std::vector<v1::QueryResult> results() override {
-    Rows rows({"prefix", "kind", "via", "port", "mac"}, limit_);
+    Rows rows({"prefix", "kind", "via", "port", "mac", "ours"}, limit_);
     const route::Table& table = *live_->route;
     for (const route::TableEntry& entry : table.entries()) {
       const route::NextHop& hop = table.next_hop(entry.next_hop);
       const bool gateway = hop.kind == route::RouteKind::gateway;
       rows.add({entry.prefix.text(), std::string(name_of(hop.kind)),
                 gateway ? hop.gateway.text() : "", port_name(*live_, hop.port),
-                hop.has_mac ? hop.mac.text() : ""});
+                hop.has_mac ? hop.mac.text() : "", kinds_name(hop.kinds)});
     }
     return rows.take(table.entries().size());
   }

@@ -177,6 +177,7 @@ std::vector<v1::QueryResult> WhyInquiry::results() {
                       record.verdict == Verdict::punted;
   if (leaves) out.set_out_port(port_name(*snapshot_, packet.out_port));
   out.set_revision(record.revision);
+  out.set_answer(answer_of(*answer_, *snapshot_, packet_.payload));
   return results;
 }
 

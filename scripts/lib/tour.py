@@ -98,6 +98,17 @@ class Tour:
                   expect=lambda t: "web" in t and "echo" in t)
         self.step("Operator: status", ("sluice", "status"), expect=lambda t: "applied" in t)
         self.trace()
+        self.why()
+
+    def why(self):
+        self.step("Operator: why a packet would go where it goes, asked of the live tables",
+                  ("sluice", "why", "udp", "198.18.0.2:5000", f"{DNS4}:53"),
+                  ("sluice", "why", "tcp", "198.18.0.2:5000", f"{WEB4}:80"),
+                  ("sluice", "why", "tcp", "198.18.0.2:5000", "198.18.1.11:2323"),
+                  expect=lambda t: "zone example.test" in t and "chosen by Maglev" in t and "dropped, rule edge:" in t)
+        self.step("Operator: the live tables of the workers",
+                  ("sluice", "get", "flows", "--limit", "3"), ("sluice", "get", "neighbours"),
+                  expect=lambda t: "web" in t and "198.18.1.11" in t)
 
     def trace(self):
         """Traces packets while a client makes some."""
@@ -201,6 +212,7 @@ The lab stays up until Ctrl-C. To try, in another terminal:
   scripts/lab exec client curl http://{WEB4}/
   scripts/lab sluice get services
   scripts/lab sluice trace --dport 80 -n 5
+  scripts/lab sluice why tcp 198.18.0.2:5000 {WEB4}:80
   scripts/lab exec dut curl http://127.0.0.1:7780/metrics
 Logs are in {lab.run_folder}.""", flush=True)
     try:

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/packet/question_table.hpp"
+#include "dataplane/packet/why.hpp"
 #include "dataplane/packet/worker.hpp"
 #include "tests/support/packet_builder.hpp"
 
@@ -105,11 +107,21 @@ class LoopQueue final : public PortQueue {
     for (Packet* packet : packets) pool_.release(*packet);
   }
   void set_frames(std::vector<test::Bytes> frames) { frames_ = std::move(frames); }
+  [[nodiscard]] const test::Bytes& frame(std::size_t i) const { return frames_[i]; }
 
  private:
   PortId port_;
   FixedPool& pool_;
   std::vector<test::Bytes> frames_;
+};
+
+struct AllFlows {
+  using Row = balancer::Flow;
+  static std::uint32_t places(const Pipeline& p) { return p.flows().capacity(); }
+  static std::uint32_t size(const Pipeline& p) { return p.flows().size(); }
+  static const Row* row(const Pipeline& p, std::uint32_t place, Nanoseconds now) {
+    return p.flows().record(place, balancer::ticks_of(now));
+  }
 };
 
 IpAddress address(const char* text) {
@@ -207,23 +219,37 @@ TEST(NoAllocationAfterStart, WhateverComes) {
   options.pipeline.tracking = state.firewall.tracking;
   options.pipeline.flows_max = state.balancer.flows_max;
   options.ports = {{&wan}, {&lan}};
+  QuestionChannel questions;
+  options.questions = &questions;
   Worker worker(options, reader, pool);
 
   TraceFilter everything;
   everything.id = 1;
   ASSERT_TRUE(trace.filters.put(everything));
   Nanoseconds now = kSecond;
+  std::uint64_t turns = 0;
   for (unsigned round = 0; round < 2000; ++round) {
     wan.set_frames(traffic(round));
+    Rehearsal why(options.pipeline, 256, {.frame = wan.frame(round % 8)});
+    TableQuestion<AllFlows> table(64);
+    for (Question* question : {static_cast<Question*>(&why), static_cast<Question*>(&table)})
+      ASSERT_TRUE(questions.asked.put(question));
+    std::array<Question*, 2> answered{};
     counting = true;
-    for (int turn = 0; turn < 3; ++turn) worker.turn(now += kMillisecond);
+    for (int turn = 0; turn < 3 || answered[1] == nullptr; ++turn, ++turns) {
+      worker.turn(now += kMillisecond);
+      Question*& next = answered[answered[0] == nullptr ? 0 : 1];
+      if (next == nullptr) (void)questions.answered.take(next);
+    }
     counting = false;
+    EXPECT_EQ(&why, answered[0]);
+    EXPECT_EQ(&table, answered[1]);
   }
   EXPECT_EQ(0U, allocations);
 
   // It was real traffic: every kind of end was met.
   const Books& books = worker.books();
-  EXPECT_EQ(60'000U, books.received.value());
+  EXPECT_EQ(10 * turns, books.received.value());
   EXPECT_GT(books.sent.value(), 0U);
   EXPECT_GT(books.answered.value(), 0U);
   for (const DropReason reason : {DropReason::rule, DropReason::neighbour_queue_full,

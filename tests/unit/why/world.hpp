@@ -53,6 +53,7 @@ class World {
 
   [[nodiscard]] Pipeline& pipeline() { return *pipeline_; }
   [[nodiscard]] Context& context() { return harness_.context; }
+  [[nodiscard]] const PipelineOptions& options() const { return options_; }
   [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
 
  private:
