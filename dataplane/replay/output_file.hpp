@@ -27,7 +27,9 @@ class OutputFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
   OutputFile(std::FILE* file, std::string path) : file_(file), path_(std::move(path)) {}
-  void put(const void* bytes, std::size_t size) { std::fwrite(bytes, 1, size, file_.get()); }
+  void put(const void* bytes, std::size_t size) {
+    if (size != 0) std::fwrite(bytes, 1, size, file_.get());  // no bytes may come from nowhere
+  }
 
   std::unique_ptr<std::FILE, Close> file_;
   std::string path_;
