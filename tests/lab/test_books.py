@@ -43,6 +43,11 @@ def balanced(lab):
     return received > 0 and received == sum(total(metrics, part) for part in PARTS)
 
 
+def reasons_met(lab):
+    return {name for name, value in read_metrics(lab).items()
+            if name.startswith("sluice_packets_dropped_total") and value > 0}
+
+
 def test_books_balance_after_a_mixed_load(lab):
     with Load(lab, "http://198.18.100.80/", "http://[2001:2:0:100::80]/", "dns://198.18.100.53/www.example.test") as load:
         lab.exec("client", "ping", "-c", "20", "-i", "0.05", "198.18.1.12")
@@ -57,8 +62,7 @@ def test_hostile_packets_are_counted_and_harm_nobody(lab):
         print("seed", seed)
         lab.exec("client", "/usr/bin/python3", "-c", HOSTILE, seed, lab_module.MAC["wan"], timeout=120)
     assert lab.alive("dataplane"), lab.log("dataplane")
+    # The data plane reports once a second: the books may balance and be of the time before.
+    eventually(lambda: len(reasons_met(lab)) >= 5, 10, "drops for many reasons")
     eventually(lambda: balanced(lab), 10, "balanced books")
-    metrics = read_metrics(lab)
-    dropped = {k for k, v in metrics.items() if k.startswith("sluice_packets_dropped_total") and v > 0}
-    assert len(dropped) >= 5, dropped
     assert "be" in lab.exec("client", "curl", "-sfm", "3", "http://198.18.100.80/").stdout
