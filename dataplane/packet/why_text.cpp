@@ -74,6 +74,7 @@ class Explainer {
 
   [[nodiscard]] std::string filter(const TraceStep& step) const {
     if (step.verdict == Verdict::answered) return answer_of(rehearsal_, snapshot_, query_);
+    if ((step.flags & packet_flag::kFromHost) != 0) return "not filtered: it is the host's own";
     const bool passed = step.verdict == Verdict::none;
     return passed && step.rule == 0 ? "accepted, no rule says otherwise" : std::string{};
   }

@@ -85,6 +85,8 @@ def test_no_route(lab):
     ("curl -s --connect-timeout 0.3 telnet://198.18.0.1:2022", 2022),
 ])
 def test_the_trace_of_a_real_packet_says_the_same(lab, make, dport):
+    # The neighbours are known: a first packet would wait, and a later one not.
+    lab.exec("client", "sh", "-c", "for i in 11 12 13; do ping -c 1 -W 2 198.18.1.$i; done")
     lab.popen("traffic", "client", "sh", "-c", f"for i in $(seq 30); do {make}; sleep 0.2; done")
     line = lab.sluice("trace", "--dport", str(dport), "-n", "1", "-o", "json", timeout=15).stdout
     lab.end("traffic")
