@@ -80,6 +80,7 @@ Result<Eal> Eal::start(const EalOptions& options, std::span<const PortSpec> port
 
   std::vector<std::string> arguments = arguments_of(options, ports, *huge);
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size());
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0)
     return fail(fmt::format("DPDK does not start: {}", rte_strerror(rte_errno)), {},

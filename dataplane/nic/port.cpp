@@ -1,5 +1,8 @@
 #include "dataplane/nic/port.hpp"
 
+#include <atomic>
+#include <optional>
+
 #include <fmt/format.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
