@@ -7,6 +7,7 @@ namespace sluice::agent {
 SteeringClient::Stream::Stream(const SteeringOptions& options,
                                std::shared_ptr<grpc::Channel> channel, v1::FromDataplane hello)
     : options_(options), channel_(std::move(channel)), stub_(v1::Steering::NewStub(channel_)) {
+  const std::lock_guard lock(mutex_);  // callbacks may come before this returns
   outbox_.push_back(std::move(hello));
   stub_->async()->Connect(&context_, this);
   AddHold();  // sends are started from outside the callbacks

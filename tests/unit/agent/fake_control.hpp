@@ -20,7 +20,10 @@ class FakeControl final : public v1::Steering::Service {
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
-  ~FakeControl() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  ~FakeControl() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    const std::lock_guard lock(mutex_);  // shows ThreadSanitizer that the handlers are done
+  }
 
   std::vector<v1::ToDataplane> on_hello;  ///< set before a client connects
 
