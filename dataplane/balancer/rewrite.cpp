@@ -49,14 +49,6 @@ void apply_transport(const Headers& h, std::uint64_t sum) {
   if (apply(field, sum) == 0) store_be16(field, 0xffff);  // RFC 768: 0 would mean none
 }
 
-/// Writes ports and protocol as the eight bytes that the hash reads next: a store that a wider load
-/// cannot be served from costs more than the hash itself.
-void set_ports(FlowKey& key, std::uint16_t source, std::uint16_t destination) {
-  const std::uint64_t tail =
-      source | std::uint64_t{destination} << 16U | std::uint64_t{key.protocol} << 32U;
-  std::memcpy(&key.source_port, &tail, sizeof tail);
-}
-
 bool has_ports(std::uint8_t protocol) {
   return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
 }
@@ -92,7 +84,8 @@ void rewrite(Packet& p, End end, const IpAddress& address, std::uint16_t port,
           end, address, port);
   (end == End::destination ? p.key.destination : p.key.source) = address;
   const bool to = end == End::destination;
-  set_ports(p.key, to ? p.key.source_port : port, to ? port : p.key.destination_port);
+  p.key.set_transport(p.key.protocol, to ? p.key.source_port : port,
+                      to ? port : p.key.destination_port);
   p.hash = hash_of(p.key, seed);
 }
 

@@ -84,12 +84,15 @@ unsigned Queue::send(std::span<Packet* const> packets) {
   while (sent < packets.size()) {
     const auto part =
         packets.subspan(sent, std::min<std::size_t>(kBurstMax, packets.size() - sent));
-    for (std::size_t i = 0; i < part.size(); ++i) mbufs[i] = finish(*part[i]);
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      mbufs[i] = finish(*part[i]);
+      bytes += part[i]->length;
+    }
     const unsigned taken = rte_eth_tx_burst(place_.device, place_.queue, mbufs.data(),
                                             static_cast<std::uint16_t>(part.size()));
     // The buffers are the driver's now, the packets still ours.
-    std::uint64_t bytes = 0;
-    for (unsigned i = 0; i < taken; ++i) bytes += part[i]->length;
+    for (std::size_t i = taken; i < part.size(); ++i) bytes -= part[i]->length;
     counts_.tx_packets.add(taken);
     counts_.tx_bytes.add(bytes);
     sent += taken;

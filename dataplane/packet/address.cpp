@@ -7,24 +7,6 @@
 
 namespace sluice {
 
-IpAddress IpAddress::v4(std::uint32_t host_order) {
-  const std::array<std::uint8_t, 4> network{
-      static_cast<std::uint8_t>(host_order >> 24), static_cast<std::uint8_t>(host_order >> 16),
-      static_cast<std::uint8_t>(host_order >> 8), static_cast<std::uint8_t>(host_order)};
-  return from(network.data(), network.size());
-}
-
-IpAddress IpAddress::from(const std::uint8_t* network, std::size_t size) {
-  IpAddress a;
-  if (size == 4) {
-    a.bytes[10] = a.bytes[11] = 0xff;
-    std::memcpy(a.bytes.data() + 12, network, 4);
-  } else {
-    std::memcpy(a.bytes.data(), network, 16);
-  }
-  return a;
-}
-
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string copy(text);
   std::array<std::uint8_t, 16> network{};

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include <emmintrin.h>
+
 #include "dataplane/runtime/result.hpp"
 
 namespace sluice {
@@ -17,9 +19,20 @@ namespace sluice {
 struct alignas(8) IpAddress {
   std::array<std::uint8_t, 16> bytes{};
 
-  [[nodiscard]] static IpAddress v4(std::uint32_t host_order);
+  [[nodiscard]] static IpAddress v4(std::uint32_t host_order) {
+    return mapped(__builtin_bswap32(host_order));
+  }
   /// From `size` 4 or 16 bytes in network order.
-  [[nodiscard]] static IpAddress from(const std::uint8_t* network, std::size_t size);
+  [[nodiscard]] static IpAddress from(const std::uint8_t* network, std::size_t size) {
+    if (size == 4) {
+      std::uint32_t word;
+      std::memcpy(&word, network, sizeof word);
+      return mapped(word);
+    }
+    IpAddress a;
+    std::memcpy(a.bytes.data(), network, 16);
+    return a;
+  }
   /// Accepts what inet_pton accepts. Error: not an address.
   [[nodiscard]] static Result<IpAddress> parse(std::string_view text);
 
@@ -43,6 +56,24 @@ struct alignas(8) IpAddress {
 
   [[nodiscard]] std::string text() const;
   auto operator<=>(const IpAddress&) const = default;
+  /// In registers: the comparison of arrays calls memcmp.
+  [[nodiscard]] bool operator==(const IpAddress& other) const {
+    std::uint64_t a[2];
+    std::uint64_t b[2];
+    std::memcpy(a, bytes.data(), sizeof a);
+    std::memcpy(b, other.bytes.data(), sizeof b);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+  }
+
+ private:
+  /// As one store of 16 bytes, since hashes and comparisons load that many at once.
+  [[nodiscard]] static IpAddress mapped(std::uint32_t network_order) {
+    const __m128i v =
+        _mm_set_epi32(static_cast<int>(network_order), static_cast<int>(0xffff'0000), 0, 0);
+    IpAddress a;
+    std::memcpy(a.bytes.data(), &v, sizeof v);
+    return a;
+  }
 };
 
 /// An address with a prefix length: 198.18.1.11/24 as an interface address, 198.18.1.0/24 as a

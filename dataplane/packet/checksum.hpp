@@ -2,16 +2,61 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "dataplane/packet/packet.hpp"
 
 namespace sluice {
 
-/// One's complement sum of bytes, not folded and not inverted; add partial sums freely.
-[[nodiscard]] std::uint64_t checksum_sum(std::span<const std::uint8_t> bytes);
+/// A sum folded to 16 bits: 0 only if it is 0.
+[[nodiscard]] inline std::uint16_t checksum_fold(std::uint64_t sum) {
+  sum = (sum & 0xffff'ffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(sum);
+}
+
+/// As checksum_raw, for what is long enough to be summed in vectors of 32 bytes.
+[[nodiscard]] std::uint64_t checksum_raw_long(const std::uint8_t* at, std::size_t size);
+
+/// One's complement sum of bytes as words in the machine's order, which a byte swap of the folded
+/// sum makes that of network order (RFC 1071 section 2 (B)). Neither folded nor inverted; partial
+/// sums of an even number of bytes add freely. All ones after folding, for what includes a right
+/// checksum.
+[[nodiscard]] inline std::uint64_t checksum_raw(const std::uint8_t* at, std::size_t size) {
+  constexpr std::size_t kLong = 128;
+  if (size >= kLong) return checksum_raw_long(at, size);
+  std::uint64_t sum = 0;
+  for (; size >= 8; size -= 8, at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    sum += (word & 0xffff'ffff) + (word >> 32);
+  }
+  if ((size & 4U) != 0) {
+    std::uint32_t word;
+    std::memcpy(&word, at, sizeof word);
+    sum += word;
+    at += 4;
+  }
+  if ((size & 2U) != 0) {
+    std::uint16_t word;
+    std::memcpy(&word, at, sizeof word);
+    sum += word;
+    at += 2;
+  }
+  return (size & 1U) != 0 ? sum + *at : sum;
+}
+
+/// One's complement sum of bytes, not inverted; add partial sums freely.
+[[nodiscard]] inline std::uint64_t checksum_sum(std::span<const std::uint8_t> bytes) {
+  return __builtin_bswap16(checksum_fold(checksum_raw(bytes.data(), bytes.size())));
+}
 /// Folds a sum to 16 bits and inverts it: the value to store, as load_be16 would read it.
-[[nodiscard]] std::uint16_t checksum_finish(std::uint64_t sum);
+[[nodiscard]] inline std::uint16_t checksum_finish(std::uint64_t sum) {
+  return static_cast<std::uint16_t>(~checksum_fold(sum));
+}
 
 /// New checksum after a 16-bit word at an even offset changed (RFC 1624 equation 3).
 [[nodiscard]] std::uint16_t checksum_update16(std::uint16_t checksum, std::uint16_t before,

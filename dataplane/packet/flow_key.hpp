@@ -22,12 +22,17 @@ struct FlowKey {
   std::uint8_t protocol = 0;
   std::uint8_t padding[3] = {};
 
+  /// Sets ports and protocol as the eight bytes that the hash reads next: a load that is wider than
+  /// the stores before it waits for them.
+  void set_transport(std::uint8_t number, std::uint16_t from, std::uint16_t to) {
+    const std::uint64_t tail = from | std::uint64_t{to} << 16U | std::uint64_t{number} << 32U;
+    std::memcpy(&source_port, &tail, sizeof tail);
+  }
   [[nodiscard]] FlowKey reversed() const {
-    FlowKey k = *this;
+    FlowKey k;
     k.source = destination;
     k.destination = source;
-    k.source_port = destination_port;
-    k.destination_port = source_port;
+    k.set_transport(protocol, destination_port, source_port);
     return k;
   }
   [[nodiscard]] bool operator==(const FlowKey& other) const {

@@ -110,14 +110,15 @@ bool may_come_from_unspecified(const Packet& p) {
 /// and sequence 0 without data with a checksum of 0x0000, not 0xffff.
 bool transport_checksum_good(const Packet& p) {
   const std::size_t size = std::size_t{p.end} - p.l4;
-  std::uint64_t sum = checksum_sum({p.l4_bytes(), size});
+  std::uint64_t sum = checksum_raw(p.l4_bytes(), size);
   if (p.key.protocol != ip_protocol::kIcmp) {
     // Both addresses stand side by side at the end of either IP header.
-    sum += p.ip_version == 4 ? checksum_sum({p.l3_bytes() + 12, 8})
-                             : checksum_sum({p.l3_bytes() + 8, 32});
-    sum += size + p.key.protocol;
+    sum +=
+        p.ip_version == 4 ? checksum_raw(p.l3_bytes() + 12, 8) : checksum_raw(p.l3_bytes() + 8, 32);
+    sum +=
+        __builtin_bswap16(static_cast<std::uint16_t>(size)) + (std::uint64_t{p.key.protocol} << 8U);
   }
-  return sum == 0 || checksum_finish(sum) == 0;
+  return sum == 0 || checksum_fold(sum) == 0xffff;
 }
 
 DropReason check_transport_checksum(Packet& p, const Network& network) {
@@ -156,8 +157,7 @@ bool read_transport_header(Packet& p, unsigned available) {
       p.payload = static_cast<std::uint16_t>(p.l4 + header);
       return true;
   }
-  p.key.source_port = load_be16(l4);
-  p.key.destination_port = load_be16(l4 + 2);
+  p.key.set_transport(p.key.protocol, load_be16(l4), load_be16(l4 + 2));
   p.payload = static_cast<std::uint16_t>(p.l4 + header);
   return true;
 }
@@ -167,7 +167,8 @@ void classify_icmp(Packet& p) {
   const bool v4 = p.ip_version == 4;
   const bool echo = v4 ? p.icmp_type == 0 || p.icmp_type == 8  // RFC 792
                        : p.icmp_type == 128 || p.icmp_type == 129;
-  if (echo) p.key.source_port = p.key.destination_port = load_be16(p.l4_bytes() + 4);
+  const std::uint16_t identifier = load_be16(p.l4_bytes() + 4);
+  if (echo) p.key.set_transport(p.key.protocol, identifier, identifier);
   const bool error =
       v4 ? p.icmp_type == 3 || p.icmp_type == 11 || p.icmp_type == 12 : p.icmp_type < 128;
   if (error) p.flags |= packet_flag::kIcmpError;
@@ -209,15 +210,18 @@ DropReason parse_ipv4(Packet& p) {
   const unsigned total = load_be16(ip + 2);
   if (ip[0] >> 4U != 4 || header < kIpv4Size || total < header || p.l3 + total > p.length)
     return ip_header_malformed;
-  if (checksum_finish(checksum_sum({ip, header})) != 0) return ip_checksum;
+  const std::uint64_t sum =
+      header == kIpv4Size ? checksum_raw(ip, kIpv4Size) : checksum_raw(ip, header);
+  if (checksum_fold(sum) != 0xffff) return ip_checksum;
   p.ip_version = 4;
   p.l4 = static_cast<std::uint16_t>(p.l3 + header);
   p.end = static_cast<std::uint16_t>(p.l3 + total);
   p.ttl = ip[8];
   const std::uint32_t source = load_be32(ip + 12);
   const std::uint32_t destination = load_be32(ip + 16);
-  p.key = FlowKey{.source = IpAddress::v4(source), .destination = IpAddress::v4(destination)};
-  p.key.protocol = ip[9];
+  p.key.source = IpAddress::v4(source);
+  p.key.destination = IpAddress::v4(destination);
+  p.key.set_transport(ip[9], 0, 0);
   p.flags |= packet_flag::kIp;
   if (header != kIpv4Size) {
     p.flags |= packet_flag::kIpOptions;
@@ -239,15 +243,16 @@ DropReason parse_ipv6(Packet& p) {
   p.ip_version = 6;
   p.end = static_cast<std::uint16_t>(p.l3 + total);
   p.ttl = ip[7];
-  p.key =
-      FlowKey{.source = IpAddress::from(ip + 8, 16), .destination = IpAddress::from(ip + 24, 16)};
+  p.key.source = IpAddress::from(ip + 8, 16);
+  p.key.destination = IpAddress::from(ip + 24, 16);
+  p.key.set_transport(0, 0, 0);  // until the extension headers are walked
   p.flags |= packet_flag::kIp;
   const ExtensionChain chain =
       walk_extension_headers(ip[6], {ip + kIpv6Size, std::size_t{total} - kIpv6Size});
   if (chain.reason != none) return chain.reason;
   if (chain.size != 0) p.flags |= packet_flag::kIpOptions;
   p.l4 = static_cast<std::uint16_t>(p.l3 + kIpv6Size + chain.size);
-  p.key.protocol = chain.protocol;
+  p.key.set_transport(chain.protocol, 0, 0);
   DropReason reason = check_ipv6_addresses(p.key.source, p.key.destination);
   if (reason != none) return reason;
   reason = parse_transport(p, {.more_fragments = chain.more_fragments,

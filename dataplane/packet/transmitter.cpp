@@ -1,5 +1,6 @@
 #include "dataplane/packet/transmitter.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice {
@@ -8,6 +9,10 @@ namespace {
 /// What of a packet's flags is true for any worker.
 constexpr std::uint16_t kFlagsThatTravel = packet_flag::kL4ChecksumGood | packet_flag::kFromHost |
                                            packet_flag::kHanded | packet_flag::kHandedAgain;
+
+bool leaves(Verdict verdict) {
+  return verdict == Verdict::sent || verdict == Verdict::answered || verdict == Verdict::punted;
+}
 
 /// Room for pointers to the packets of a burst.
 struct PacketList {
@@ -36,20 +41,18 @@ void Transmitter::settle(Burst& burst) {
   std::uint32_t held = 0;
   for (unsigned i = 0; i < burst.count; ++i) {
     Packet& p = burst.packets[i];
+    if (leaves(p.verdict)) [[likely]] {
+      leaving.add(p);
+      continue;
+    }
     switch (p.verdict) {
-      case Verdict::sent:
-      case Verdict::answered:
-      case Verdict::punted:
-        leaving.add(p);
-        break;
       case Verdict::held:
         ++held;
         break;
       case Verdict::handed:
         hand_over(p);
         break;
-      case Verdict::dropped:
-      case Verdict::none:
+      default:
         books_.dropped[static_cast<unsigned>(p.reason)].add(1);
         dropped.add(p);
         break;
@@ -74,21 +77,23 @@ void Transmitter::flush() {
   emitted_count_ = 0;
 }
 
-/// Groups by port: first the packets of the first one's port, then what is left.
+/// By port: first the packets of the first one's port, then what is left.
 void Transmitter::send_all(std::span<Packet* const> packets) {
-  PacketList rest;
-  for (Packet* p : packets) rest.add(*p);
   Tally tally;
-  while (rest.count != 0) {
-    const PortId port = rest.items[0]->out_port;
+  PacketList rest;
+  while (!packets.empty()) {
+    const PortId port = packets[0]->out_port;
+    const auto is_other = [port](const Packet* p) { return p->out_port != port; };
+    if (std::none_of(packets.begin(), packets.end(), is_other)) {
+      send_to(port, packets, tally);
+      break;
+    }
     PacketList group;
     PacketList others;
-    for (unsigned i = 0; i < rest.count; ++i) {
-      Packet& p = *rest.items[i];
-      (p.out_port == port ? group : others).add(p);
-    }
+    for (Packet* p : packets) (is_other(p) ? others : group).add(*p);
     send_to(port, group.span(), tally);
     rest = others;
+    packets = rest.span();
   }
   if (tally.sent != 0) books_.sent.add(tally.sent);
   if (tally.answered != 0) books_.answered.add(tally.answered);

@@ -29,8 +29,6 @@ class Forwarder {
       : context_(context), table_(table), neighbours_(neighbours), burst_(burst) {}
 
   void run() {
-    burst_.for_each_alive(
-        [&](unsigned, const Packet& p) { __builtin_prefetch(&table_.next_hop(p.next_hop)); });
     burst_.for_each_alive([&](unsigned i, const Packet& p) { aim(targets_[i], p); });
     burst_.for_each_alive([&](unsigned i, Packet& p) {
       if (leads_out(*targets_[i].hop)) {

@@ -6,7 +6,14 @@
 namespace sluice::route {
 namespace {
 
-/// Three walks: the root's line, the root's entry with the next line, the rest.
+const IpAddress& destination_of(const Packet& p) {
+  return p.via != nullptr ? *p.via : p.key.destination;
+}
+
+/// Two walks, after the root's line was fetched: the root's entry with the next line, the rest.
+template <class Trie>
+constexpr std::size_t kOffset = std::is_same_v<Trie, Lpm4> ? 12 : 0;
+
 template <class Trie>
 void look_up(const Table& table, const Trie& trie, std::uint64_t mask, Burst& burst) {
   std::array<std::uint32_t, kBurstMax> entries;
@@ -14,12 +21,9 @@ void look_up(const Table& table, const Trie& trie, std::uint64_t mask, Burst& bu
     for (std::uint64_t rest = mask; rest != 0; rest &= rest - 1) {
       const auto i = static_cast<unsigned>(std::countr_zero(rest));
       Packet& p = burst.packets[i];
-      constexpr std::size_t kOffset = std::is_same_v<Trie, Lpm4> ? 12 : 0;
-      const IpAddress& destination = p.via != nullptr ? *p.via : p.key.destination;
-      visit(i, p, destination.bytes.data() + kOffset);
+      visit(i, p, destination_of(p).bytes.data() + kOffset<Trie>);
     }
   };
-  walk([&](unsigned, Packet&, const std::uint8_t* key) { trie.prefetch_root(key); });
   walk([&](unsigned i, Packet&, const std::uint8_t* key) { entries[i] = trie.first(key); });
   walk([&](unsigned i, Packet& p, const std::uint8_t* key) {
     const LpmValue value = trie.finish(key, entries[i]);
@@ -28,6 +32,7 @@ void look_up(const Table& table, const Trie& trie, std::uint64_t mask, Burst& bu
     } else {
       p.next_hop = table.scoped(value, IpAddress::from(key, 16), p.in_port);
     }
+    __builtin_prefetch(&table.next_hop(p.next_hop));  // the stages that follow ask what it is
   });
 }
 
@@ -38,8 +43,13 @@ void look_up(Context&, const Table& table, Burst& burst) {
   std::uint64_t v6 = 0;
   burst.for_each_alive([&](unsigned i, const Packet& p) {
     const std::uint64_t bit = std::uint64_t{1} << i;
-    if (p.ip_version == 4) v4 |= bit;
-    if (p.ip_version == 6) v6 |= bit;
+    if (p.ip_version == 4) {
+      v4 |= bit;
+      table.lpm4().prefetch_root(destination_of(p).bytes.data() + kOffset<Lpm4>);
+    } else if (p.ip_version == 6) {
+      v6 |= bit;
+      table.lpm6().prefetch_root(destination_of(p).bytes.data());
+    }
   });
   if (v4 != 0) look_up(table, table.lpm4(), v4, burst);
   if (v6 != 0) look_up(table, table.lpm6(), v6, burst);

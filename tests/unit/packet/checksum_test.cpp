@@ -38,4 +38,25 @@ TEST(Checksum, UpdateEqualsRecomputation) {
 }
 
 }  // namespace
+/// RFC 1071 section 4.1, word by word.
+std::uint16_t slow_checksum(const std::vector<std::uint8_t>& bytes) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    sum += static_cast<std::uint32_t>(bytes[i]) << (i % 2 == 0 ? 8U : 0U);
+  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(~sum);
+}
+
+TEST(Checksum, EverySizeGivesWhatTheRfcComputes) {
+  std::mt19937 random(1);
+  for (std::size_t size = 0; size < 2000; ++size) {
+    std::vector<std::uint8_t> bytes(size);
+    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(size % 3 == 0 ? 0xff : random());
+    EXPECT_EQ(checksum_finish(checksum_sum(bytes)), slow_checksum(bytes)) << size;
+    EXPECT_EQ(checksum_fold(checksum_raw(bytes.data(), size)),
+              __builtin_bswap16(static_cast<std::uint16_t>(~slow_checksum(bytes))))
+        << size;
+  }
+}
+
 }  // namespace sluice
