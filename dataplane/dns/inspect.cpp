@@ -35,7 +35,8 @@ std::string text_of_rcode(std::uint16_t rcode) {
 
 std::string explain_name(const ZoneSet& zones, const Query& query, std::string_view asked) {
   NameBuffer name;
-  lower_name(reinterpret_cast<const std::uint8_t*>(asked.data()), query.name_size, name);
+  lower_name(reinterpret_cast<const std::uint8_t*>(asked.data()), query.name_size, query.name_size,
+             name);
   const auto found = zones.find(name, query.name_size, zones.hash(name, query.name_size));
   const Choice choice = choose(zones, query, found);
   if (choice.answer == nullptr) return "of no zone here, REFUSED";

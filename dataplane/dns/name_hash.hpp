@@ -19,18 +19,37 @@ struct NameBuffer {
 };
 
 /// Copies `size` octets of a wire name, ASCII letters lowered (RFC 4343). Length octets are below
-/// 'A'. Writes whole vectors of 32; reads no octet beyond `size`.
-inline void lower_name(const std::uint8_t* name, std::size_t size, NameBuffer& out) {
-  std::memcpy(out.bytes, name, size);
+/// 'A'. Writes whole vectors of 32; `readable`, at least `size`, octets may be read: with room
+/// after the name it comes in whole vectors too.
+inline void lower_name(const std::uint8_t* name, std::size_t size, std::size_t readable,
+                       NameBuffer& out) {
   const __m256i before_a = _mm256_set1_epi8('A' - 1);
   const __m256i after_z = _mm256_set1_epi8('Z' + 1);
   const __m256i bit = _mm256_set1_epi8(0x20);
   for (std::size_t at = 0; at < size; at += 32) {
     auto* block = reinterpret_cast<__m256i*>(out.bytes + at);
-    const __m256i v = _mm256_load_si256(block);
+    const std::uint8_t* from = name + at;
+    if (readable < at + 32) [[unlikely]] {
+      std::memcpy(block, from, size - at);
+      from = out.bytes + at;
+    }
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     const __m256i letter =
         _mm256_and_si256(_mm256_cmpgt_epi8(v, before_a), _mm256_cmpgt_epi8(after_z, v));
     _mm256_store_si256(block, _mm256_or_si256(v, _mm256_and_si256(letter, bit)));
+  }
+}
+
+/// Whether two names of a size are equal. Both have kNamePadding readable octets after them.
+[[nodiscard]] inline bool same_name(const std::uint8_t* a, const std::uint8_t* b,
+                                    std::size_t size) {
+  for (;; size -= 32, a += 32, b += 32) {
+    const __m256i equal =
+        _mm256_cmpeq_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a)),
+                          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)));
+    const std::uint64_t different = static_cast<std::uint32_t>(~_mm256_movemask_epi8(equal));
+    if (size <= 32) return (different & ((std::uint64_t{1} << size) - 1)) == 0;
+    if (different != 0) return false;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "dataplane/dns/zone/types.hpp"
 #include "dataplane/dns/zone_set.hpp"
 #include "dataplane/packet/bytes.hpp"
+#include "dataplane/packet/checksum.hpp"
 
 namespace sluice::dns {
 
@@ -43,6 +44,11 @@ std::uint16_t message_size(const Packet& packet) {
   const std::uint16_t datagram = load_be16(packet.l4_bytes() + 4);
   const auto stated = static_cast<std::uint16_t>(datagram < kUdpHeader ? 0 : datagram - kUdpHeader);
   return std::min(in_packet, stated);
+}
+
+/// Octets of the packet's buffer from an offset in its payload on.
+std::size_t readable_after(const Packet& packet, std::size_t offset) {
+  return packet.room - packet.payload - offset;
 }
 
 AnswerLimits limits_for(const ZoneSet& zones, const Packet& packet, const Query& query) {
@@ -79,7 +85,8 @@ void answer(Context& context, const ZoneSet& zones, Burst& burst, std::uint64_t 
       burst.drop(i, DropReason::dns_malformed);
     } else if (pending.query.fate == QueryFate::look_up) {
       const std::size_t size = pending.query.name_size;
-      lower_name(message + kHeaderSize, size, scratch.names[i]);
+      lower_name(message + kHeaderSize, size, readable_after(packet, kHeaderSize),
+                 scratch.names[i]);
       pending.hash = zones.hash(scratch.names[i], size);
       zones.prefetch_slot(pending.hash);
       look_up |= std::uint64_t{1} << i;
@@ -87,7 +94,8 @@ void answer(Context& context, const ZoneSet& zones, Burst& burst, std::uint64_t 
   });
   for_each(burst, look_up,
            [&](unsigned i, Packet&) { zones.prefetch_node(scratch.pending[i].hash); });
-  for_each(burst, mask & burst.alive, [&](unsigned i, Packet& packet) {
+  const std::uint64_t answered = mask & burst.alive;
+  for_each(burst, answered, [&](unsigned i, Packet& packet) {
     const Pending& pending = scratch.pending[i];
     const Query& query = pending.query;
     std::uint8_t* message = packet.data + packet.payload;
@@ -103,6 +111,9 @@ void answer(Context& context, const ZoneSet& zones, Burst& burst, std::uint64_t 
     make_reply(packet, size);
     burst.decide(i, Verdict::answered);
   });
+  // Sums read in large pieces what was written in small ones: in a walk of their own they need not
+  // wait for the writes.
+  for_each(burst, answered, [&](unsigned, Packet& packet) { fill_checksums(packet); });
 }
 
 std::span<const std::uint8_t> answer_stream(const ZoneSet& zones,
@@ -118,7 +129,7 @@ std::span<const std::uint8_t> answer_stream(const ZoneSet& zones,
   std::size_t size = 0;
   if (query.fate == QueryFate::look_up) {
     NameBuffer name;
-    lower_name(buffer.data() + kHeaderSize, query.name_size, name);
+    lower_name(buffer.data() + kHeaderSize, query.name_size, buffer.size() - kHeaderSize, name);
     const auto found = zones.find(name, query.name_size, zones.hash(name, query.name_size));
     size = respond(zones, query, choose(zones, query, found), buffer.data(), query_bytes.size(),
                    limits, counters);

@@ -26,7 +26,7 @@ const std::uint8_t* ZoneSet::find_exact(const std::uint8_t* name, std::size_t si
     if (slot.node == 0) return nullptr;
     if (slot.hash != hash || slot.name_size != size) continue;
     const std::uint8_t* node = node_at(slot.node);
-    if (std::memcmp(node + sizeof(Node), name, size) == 0) return node;
+    if (same_name(node + sizeof(Node), name, size)) return node;
   }
 }
 

@@ -140,7 +140,7 @@ class ZoneSet {
 
   std::vector<TableSlot> slots_;
   std::uint64_t mask_ = 0;
-  std::vector<std::uint8_t> arena_;
+  std::vector<std::uint8_t> arena_;  ///< kNamePadding octets more than are used
   std::vector<ServedZone> zones_;
   std::vector<ServerSource> servers_;
   std::vector<NamedCounter> counters_;

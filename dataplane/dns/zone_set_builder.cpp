@@ -47,6 +47,7 @@ tl::expected<std::shared_ptr<const ZoneSet>, std::vector<Error>> ZoneSetBuilder:
   link_wildcards();
   link_parent_sides();
   fill_table();
+  set_->arena_.resize(set_->arena_.size() + kNamePadding);
   set_->arena_.shrink_to_fit();
   for (std::size_t i = 0; i < negatives_.size(); ++i) {
     set_->zones_[i].negative = set_->arena_.data() + negatives_[i];
