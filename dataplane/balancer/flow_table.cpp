@@ -3,28 +3,15 @@
 #include <algorithm>
 #include <bit>
 
-#include <immintrin.h>
-
 namespace sluice::balancer {
 namespace {
 
+/// Records ahead of the hand that are fetched: they are looked at a burst or two later.
+constexpr std::uint32_t kAgeAhead = 32;
 /// Redirects that wait to be taken: more than one burst can post.
 constexpr std::size_t kOutboxMax = 512;
 /// A deadline is moved only when it gains this much, so that a busy flow's line stays clean.
 constexpr Ticks kTouchGrain = 256;
-
-constexpr std::uint16_t tag_of(std::uint64_t hash) {
-  const auto tag = static_cast<std::uint16_t>(hash >> 48);
-  return tag == 0 ? std::uint16_t{1} : tag;
-}
-
-/// A bit for each of the eight places whose tag is `tag`.
-unsigned places_with(const std::uint16_t* tags, std::uint16_t tag) {
-  __m128i all;
-  std::memcpy(&all, tags, sizeof all);
-  const __m128i equal = _mm_cmpeq_epi16(all, _mm_set1_epi16(static_cast<short>(tag)));
-  return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
-}
 
 /// Half of the places stay free when all flows have two keys, so that few need the second bucket.
 std::uint32_t bucket_count(std::uint32_t flows, bool shared) {
@@ -52,37 +39,6 @@ FlowTable::FlowTable(const FlowTableOptions& options)
   if (shared_) outbox_.reserve(kOutboxMax);
 }
 
-std::uint32_t FlowTable::probe(std::uint64_t hash) const {
-  const std::uint16_t tag = tag_of(hash);
-  const Bucket* bucket = &buckets_[home_of(hash)];
-  unsigned places = places_with(bucket->tags, tag);
-  if (places == 0 && bucket->spilled != 0) {
-    bucket = &buckets_[other_of(home_of(hash), tag)];
-    places = places_with(bucket->tags, tag);
-  }
-  if (places == 0) return 0;
-  const std::uint32_t reference = bucket->references[std::countr_zero(places)];
-  if (side_of(reference) == Side::redirect)
-    __builtin_prefetch(&redirects_[index_of(reference)]);
-  else
-    __builtin_prefetch(&flows_[index_of(reference)]);
-  return reference;
-}
-
-FlowTable::Hit FlowTable::match(const FlowKey& key, std::uint32_t reference, Ticks now) const {
-  const Side side = side_of(reference);
-  const std::uint32_t index = index_of(reference);
-  if (side == Side::redirect) {
-    const RedirectRecord& record = redirects_[index];
-    if (record.key == key && !reached(now, record.expires)) return {side, index, record.worker};
-    return {};
-  }
-  const Flow& flow = flows_[index];
-  const bool same = side == Side::forward ? flow.forward_matches(key) : flow.reply_matches(key);
-  if (same && !reached(now, flow.expires)) return {side, index, worker_};
-  return {};
-}
-
 FlowTable::Hit FlowTable::search(const Bucket& bucket, std::uint16_t tag, const FlowKey& key,
                                  Ticks now) const {
   for (unsigned rest = places_with(bucket.tags, tag); rest != 0; rest &= rest - 1) {
@@ -92,11 +48,7 @@ FlowTable::Hit FlowTable::search(const Bucket& bucket, std::uint16_t tag, const 
   return {};
 }
 
-FlowTable::Hit FlowTable::confirm(const FlowKey& key, std::uint64_t hash, std::uint32_t likely,
-                                  Ticks now) const {
-  if (likely == 0) return {};
-  const Hit first = match(key, likely, now);
-  if (first.side != Side::none) return first;
+FlowTable::Hit FlowTable::search_all(const FlowKey& key, std::uint64_t hash, Ticks now) const {
   const std::uint16_t tag = tag_of(hash);
   const Bucket& home = buckets_[home_of(hash)];
   const Hit hit = search(home, tag, key, now);
@@ -326,6 +278,7 @@ void FlowTable::age(Ticks now, unsigned records) {
     const std::uint32_t index = age_hand_;
     age_hand_ = age_hand_ + 1 == capacity() ? 0 : age_hand_ + 1;
     const Flow& flow = flows_[index];
+    __builtin_prefetch(&flows_[(index + kAgeAhead) % capacity()]);
     if (flow.state == FlowState::unused || !reached(now, flow.expires)) continue;
     stats_.expired.add(1);
     remove(index);

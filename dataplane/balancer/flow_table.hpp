@@ -5,10 +5,13 @@
 /// direction, so that one look-up finds it from both sides; two cache lines are touched a packet.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
+
+#include <emmintrin.h>
 
 #include "dataplane/balancer/flow_state.hpp"
 #include "dataplane/balancer/line_array.hpp"
@@ -172,6 +175,18 @@ class FlowTable {
     std::uint32_t references[kPlaces];
     std::uint32_t spilled;
   };
+  [[nodiscard]] static std::uint16_t tag_of(std::uint64_t hash) {
+    const auto tag = static_cast<std::uint16_t>(hash >> 48);
+    return tag == 0 ? std::uint16_t{1} : tag;
+  }
+  /// A bit for each of the eight places whose tag is `tag`.
+  [[nodiscard]] static unsigned places_with(const std::uint16_t* tags, std::uint16_t tag) {
+    __m128i all;
+    std::memcpy(&all, tags, sizeof all);
+    const __m128i equal = _mm_cmpeq_epi16(all, _mm_set1_epi16(static_cast<short>(tag)));
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+  }
+
   /// A flow of another worker.
   struct alignas(64) RedirectRecord {
     FlowKey key;
@@ -207,6 +222,7 @@ class FlowTable {
   [[nodiscard]] Hit match(const FlowKey& key, std::uint32_t reference, Ticks now) const;
   [[nodiscard]] Hit search(const Bucket& bucket, std::uint16_t tag, const FlowKey& key,
                            Ticks now) const;
+  [[nodiscard]] Hit search_all(const FlowKey& key, std::uint64_t hash, Ticks now) const;
   [[nodiscard]] bool place(std::uint64_t hash, std::uint32_t reference, Ticks now);
   [[nodiscard]] bool make_place(const Bucket& bucket, Ticks now, bool evict);
   [[nodiscard]] bool move_one(std::uint32_t bucket);
@@ -244,5 +260,46 @@ class FlowTable {
   CounterBlock* slots_;
   FlowTableStats stats_;
 };
+
+inline std::uint32_t FlowTable::probe(std::uint64_t hash) const {
+  const std::uint16_t tag = tag_of(hash);
+  const Bucket* bucket = &buckets_[home_of(hash)];
+  unsigned places = places_with(bucket->tags, tag);
+  if (places == 0 && bucket->spilled != 0) {
+    bucket = &buckets_[other_of(home_of(hash), tag)];
+    places = places_with(bucket->tags, tag);
+  }
+  if (places == 0) return 0;
+  const std::uint32_t reference = bucket->references[std::countr_zero(places)];
+  if (side_of(reference) == Side::redirect)
+    __builtin_prefetch(&redirects_[index_of(reference)]);
+  else
+    __builtin_prefetch(&flows_[index_of(reference)]);
+  return reference;
+}
+
+inline FlowTable::Hit FlowTable::match(const FlowKey& key, std::uint32_t reference,
+                                       Ticks now) const {
+  const Side side = side_of(reference);
+  const std::uint32_t index = index_of(reference);
+  if (side == Side::redirect) {
+    const RedirectRecord& record = redirects_[index];
+    if (record.key == key && !reached(now, record.expires)) return {side, index, record.worker};
+    return {};
+  }
+  const Flow& flow = flows_[index];
+  const bool same = side == Side::forward ? flow.forward_matches(key) : flow.reply_matches(key);
+  if (same && !reached(now, flow.expires)) return {side, index, worker_};
+  return {};
+}
+
+inline FlowTable::Hit FlowTable::confirm(const FlowKey& key, std::uint64_t hash,
+                                         std::uint32_t likely, Ticks now) const {
+  if (likely == 0) return {};
+  const Hit first = match(key, likely, now);
+  if (first.side != Side::none) [[likely]]
+    return first;
+  return search_all(key, hash, now);
+}
 
 }  // namespace sluice::balancer

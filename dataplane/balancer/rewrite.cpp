@@ -60,7 +60,7 @@ void rewrite(const Headers& h, End end, const IpAddress& address, std::uint16_t 
   const unsigned size = v4 ? 4 : 16;
   std::uint8_t* at = h.l3 + (v4 ? 12 : 8) + (end == End::destination ? size : 0);
   const std::uint8_t* bytes = address.bytes.data() + (v4 ? 12 : 0);
-  std::uint64_t sum = difference(at, bytes, size);
+  std::uint64_t sum = v4 ? difference(at, bytes, 4) : difference(at, bytes, 16);
   std::memcpy(at, bytes, size);
   if (v4) apply(h.l3 + 10, sum);
   if (!has_ports(h.protocol)) return;
