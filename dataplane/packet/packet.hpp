@@ -106,6 +106,7 @@ struct Burst {
   std::array<Packet, kBurstMax> packets;
   std::uint32_t count = 0;
   std::uint64_t alive = 0;
+  std::uint8_t stage = 0;  ///< index of the stage under way; what it decides notes it
 
   /// After receive filled packets[0..count).
   void start() { alive = count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1; }
@@ -115,7 +116,9 @@ struct Burst {
     decide(i, Verdict::dropped);
   }
   void decide(unsigned i, Verdict verdict) {
-    packets[i].verdict = verdict;
+    Packet& p = packets.data()[i];
+    p.verdict = verdict;
+    p.stage = stage;
     alive &= ~(std::uint64_t{1} << i);
   }
 
@@ -124,7 +127,7 @@ struct Burst {
   void for_each_alive(F&& f) {
     for (std::uint64_t rest = alive; rest != 0; rest &= rest - 1) {
       const auto i = static_cast<unsigned>(std::countr_zero(rest));
-      f(i, packets[i]);
+      f(i, packets.data()[i]);  // unchecked: no bit is beyond the last packet
     }
   }
 };

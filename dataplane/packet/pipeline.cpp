@@ -112,11 +112,9 @@ struct Route {
   static bool needed(const Turn&) { return true; }
   static void run(Turn& t) {
     const route::Table& table = *t.snapshot.route;
-    route::look_up(t.context, table, t.burst);
-    t.burst.for_each_alive([&](unsigned i, const Packet& p) {
+    const std::uint64_t ours = route::look_up(t.context, table, t.burst);
+    for_each_in(t.burst, ours, [&](unsigned i, const Packet& p) {
       const std::uint8_t kinds = table.kinds(p.next_hop);
-      if (kinds == 0) [[likely]]
-        return;
       const std::uint64_t bit = std::uint64_t{1} << i;
       if ((kinds & route::local_kind::kService) != 0) t.services |= bit;
       if ((kinds & route::local_kind::kNameServer) != 0) t.names |= bit;
@@ -192,12 +190,6 @@ using Path =
 inline constexpr std::size_t kStages = std::tuple_size_v<Path>;
 static_assert(kStages <= kTraceSteps);
 
-/// Notes for those packets that a stage decided, which one it was.
-void note_stage(Burst& burst, std::uint64_t decided, std::uint8_t stage) {
-  for (; decided != 0; decided &= decided - 1)
-    burst.packets[static_cast<unsigned>(std::countr_zero(decided))].stage = stage;
-}
-
 /// A stage that uses a table of the worker.
 template <class Stage>
 concept UsesTable = requires(Turn& t) {
@@ -214,8 +206,8 @@ void run_stage(Turn& turn, Tracer& tracer) {
       Stage::borrow(turn);
   }
   if (!Stage::needed(turn)) return;
+  turn.burst.stage = I;
   Stage::run(turn);
-  note_stage(turn.burst, entered & ~turn.burst.alive, I);
   if (tracer.active()) [[unlikely]] {
     if constexpr (I == 0) tracer.begin(turn.context, turn.snapshot.revision, turn.burst);
     tracer.step(I, entered, turn.burst);

@@ -1,6 +1,5 @@
 #include "dataplane/packet/transmitter.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace sluice {
@@ -77,27 +76,34 @@ void Transmitter::flush() {
   emitted_count_ = 0;
 }
 
-/// By port: first the packets of the first one's port, then what is left.
+/// Nearly always all packets leave by one port.
 void Transmitter::send_all(std::span<Packet* const> packets) {
+  if (packets.empty()) return;
   Tally tally;
+  const PortId port = packets[0]->out_port;
+  unsigned others = 0;
+  for (const Packet* p : packets) others |= static_cast<unsigned>(p->out_port ^ port);
+  if (others == 0) [[likely]]
+    send_to(port, packets, tally);
+  else
+    send_by_port(packets, tally);
+  if (tally.sent != 0) books_.sent.add(tally.sent);
+  if (tally.answered != 0) books_.answered.add(tally.answered);
+  if (tally.punted != 0) books_.punted.add(tally.punted);
+}
+
+/// First the packets of the first one's port, then what is left.
+void Transmitter::send_by_port(std::span<Packet* const> packets, Tally& tally) {
   PacketList rest;
   while (!packets.empty()) {
     const PortId port = packets[0]->out_port;
-    const auto is_other = [port](const Packet* p) { return p->out_port != port; };
-    if (std::none_of(packets.begin(), packets.end(), is_other)) {
-      send_to(port, packets, tally);
-      break;
-    }
     PacketList group;
     PacketList others;
-    for (Packet* p : packets) (is_other(p) ? others : group).add(*p);
+    for (Packet* p : packets) (p->out_port == port ? group : others).add(*p);
     send_to(port, group.span(), tally);
     rest = others;
     packets = rest.span();
   }
-  if (tally.sent != 0) books_.sent.add(tally.sent);
-  if (tally.answered != 0) books_.answered.add(tally.answered);
-  if (tally.punted != 0) books_.punted.add(tally.punted);
 }
 
 void Transmitter::send_to(PortId port, std::span<Packet* const> packets, Tally& tally) {

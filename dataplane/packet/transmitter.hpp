@@ -45,6 +45,7 @@ class Transmitter final : public Emitter {
   };
 
   void send_all(std::span<Packet* const> packets);
+  void send_by_port(std::span<Packet* const> packets, Tally& tally);
   void send_to(PortId port, std::span<Packet* const> packets, Tally& tally);
   void send_through(std::uint16_t worker, std::span<Packet* const> packets);
   void hand_over(Packet& packet);

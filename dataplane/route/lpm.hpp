@@ -32,16 +32,17 @@ class Lpm {
   /// The steps of find() apart, so that a burst can fetch memory for one packet while it works on
   /// another: prefetch_root, then first, then finish.
   void prefetch_root(const std::uint8_t* key) const {
-    __builtin_prefetch(&entries_[root_index(key)]);
+    __builtin_prefetch(entries_.data() + root_index(key));
   }
   /// The root's entry; what it points to is on its way into the cache.
   [[nodiscard]] std::uint32_t first(const std::uint8_t* key) const {
-    const std::uint32_t entry = entries_[root_index(key)];
-    if ((entry & kNode) != 0) __builtin_prefetch(&entries_[node_index(entry, key[2])]);
+    const std::uint32_t entry = entries_.data()[root_index(key)];
+    if ((entry & kNode) != 0) __builtin_prefetch(entries_.data() + node_index(entry, key[2]));
     return entry;
   }
   [[nodiscard]] LpmValue finish(const std::uint8_t* key, std::uint32_t entry) const {
-    for (unsigned at = 2; (entry & kNode) != 0; ++at) entry = entries_[node_index(entry, key[at])];
+    for (unsigned at = 2; (entry & kNode) != 0; ++at)
+      entry = entries_.data()[node_index(entry, key[at])];
     return entry;
   }
 
@@ -57,7 +58,8 @@ class Lpm {
     return kRootSize + std::size_t{entry & ~kNode} * kNodeSize + byte;
   }
 
-  /// The root, then the nodes in the order of their numbers.
+  /// The root, then the nodes in the order of their numbers. Look-ups read it unchecked: every
+  /// entry that is a node's number was made with its node.
   std::vector<std::uint32_t> entries_;
 };
 
