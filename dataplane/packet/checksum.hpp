@@ -23,16 +23,26 @@ namespace sluice {
 
 /// One's complement sum of bytes as words in the machine's order, which a byte swap of the folded
 /// sum makes that of network order (RFC 1071 section 2 (B)). Neither folded nor inverted; partial
-/// sums of an even number of bytes add freely. All ones after folding, for what includes a right
-/// checksum.
+/// sums of an even number of bytes add freely.
 [[nodiscard]] inline std::uint64_t checksum_raw(const std::uint8_t* at, std::size_t size) {
   constexpr std::size_t kLong = 128;
   if (size >= kLong) return checksum_raw_long(at, size);
   std::uint64_t sum = 0;
-  for (; size >= 8; size -= 8, at += 8) {
+  if (size >= 8) {
     std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    sum += (word & 0xffff'ffff) + (word >> 32);
+    const auto add = [&] {
+      sum += word;
+      sum += sum < word ? 1 : 0;  // 2^64 is 1 modulo 65535
+    };
+    const std::uint8_t* const last = at + (size - 8);
+    for (; at < last; at += 8) {
+      std::memcpy(&word, at, sizeof word);
+      add();
+    }
+    std::memcpy(&word, last, sizeof word);
+    word >>= 8 * (at - last);  // what was added before
+    add();
+    return (sum & 0xffff'ffff) + (sum >> 32);
   }
   if ((size & 4U) != 0) {
     std::uint32_t word;
@@ -47,6 +57,12 @@ namespace sluice {
     at += 2;
   }
   return (size & 1U) != 0 ? sum + *at : sum;
+}
+
+/// Whether the raw sum of bytes that include their checksum, and are not all zeros, says that it is
+/// right: zero in one's complement arithmetic.
+[[nodiscard]] inline bool checksum_right(std::uint64_t raw_sum) {
+  return raw_sum % 0xffff == 0;
 }
 
 /// One's complement sum of bytes, not inverted; add partial sums freely.

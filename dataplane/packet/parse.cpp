@@ -3,6 +3,7 @@
 #include "dataplane/packet/bytes.hpp"
 #include "dataplane/packet/checksum.hpp"
 #include "dataplane/packet/extension_headers.hpp"
+#include "dataplane/packet/parse_plain.hpp"
 
 namespace sluice {
 namespace {
@@ -118,7 +119,7 @@ bool transport_checksum_good(const Packet& p) {
     sum +=
         __builtin_bswap16(static_cast<std::uint16_t>(size)) + (std::uint64_t{p.key.protocol} << 8U);
   }
-  return sum == 0 || checksum_fold(sum) == 0xffff;
+  return checksum_right(sum);
 }
 
 DropReason check_transport_checksum(Packet& p, const Network& network) {
@@ -210,9 +211,7 @@ DropReason parse_ipv4(Packet& p) {
   const unsigned total = load_be16(ip + 2);
   if (ip[0] >> 4U != 4 || header < kIpv4Size || total < header || p.l3 + total > p.length)
     return ip_header_malformed;
-  const std::uint64_t sum =
-      header == kIpv4Size ? checksum_raw(ip, kIpv4Size) : checksum_raw(ip, header);
-  if (checksum_fold(sum) != 0xffff) return ip_checksum;
+  if (!checksum_right(checksum_raw(ip, header))) return ip_checksum;
   p.ip_version = 4;
   p.l4 = static_cast<std::uint16_t>(p.l3 + header);
   p.end = static_cast<std::uint16_t>(p.l3 + total);
@@ -265,7 +264,7 @@ DropReason parse_ipv6(Packet& p) {
 
 }  // namespace
 
-DropReason parse(Packet& p, const HashSeed& seed) {
+DropReason parse_any(Packet& p, const HashSeed& seed) {
   reset(p);
   DropReason reason = parse_link(p);
   if (reason != none) return reason;
@@ -285,13 +284,19 @@ DropReason parse(Packet& p, const HashSeed& seed) {
   return reason;
 }
 
+DropReason parse(Packet& p, const HashSeed& seed) {
+  return parse_plain(p, seed) ? none : parse_any(p, seed);
+}
+
 void parse(Context& context, Burst& burst) {
   for (unsigned i = 0; i < burst.count && i < kPrefetchAhead; ++i)
     __builtin_prefetch(burst.packets[i].data);
   for (unsigned i = 0; i < burst.count; ++i) {
     if (i + kPrefetchAhead < burst.count)
       __builtin_prefetch(burst.packets[i + kPrefetchAhead].data);
-    const DropReason reason = parse(burst.packets[i], context.seed);
+    if (parse_plain(burst.packets[i], context.seed)) [[likely]]
+      continue;
+    const DropReason reason = parse_any(burst.packets[i], context.seed);
     if (reason != none) burst.drop(i, reason);
   }
 }

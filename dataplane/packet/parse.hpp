@@ -16,6 +16,9 @@ inline constexpr unsigned kExtensionBytesMax = 256;
 /// or DropReason::none. Never reads outside [data, data + length).
 [[nodiscard]] DropReason parse(Packet& packet, const HashSeed& seed);
 
+/// The same without parse's short way for plain packets.
+[[nodiscard]] DropReason parse_any(Packet& packet, const HashSeed& seed);
+
 /// Parses the alive packets of a burst; the malformed are dropped with their reason.
 void parse(Context& context, Burst& burst);
 
