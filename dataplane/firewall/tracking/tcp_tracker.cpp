@@ -226,6 +226,8 @@ TcpVerdict on_syn_ack(const Packet& packet, const Segment& s, Direction directio
   }
   // RFC 9293 section 3.10.7.3; data in the SYN need not be acknowledged.
   if (!before(receiver.start, s.ack) || before(receiver.end, s.ack)) return TcpVerdict::invalid;
+  // Whoever sent a SYN already answers with its number, or began anew with a later one.
+  if (answers_crossed && before(s.sequence, sender.start)) return TcpVerdict::ignored;
   open_side(packet, s, sender);
   sender.limit = s.end + receiver.window;
   agree_on_scale(connection);

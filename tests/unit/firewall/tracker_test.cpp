@@ -87,6 +87,17 @@ TEST_F(Tracked, HalfOpenConnectionsRecover) {
   EXPECT_EQ(established, state(from_server(kSyn | kAck, 500, 101)));
 }
 
+TEST_F(Tracked, SimultaneousOpen) {
+  EXPECT_EQ(fresh, state(from_client(kSyn, 100)));
+  EXPECT_EQ(established, state(from_server(kSyn, 500)));
+  // An old one, of another number: nothing in it counts, so nothing acknowledges it.
+  EXPECT_EQ(established, state(from_server(kSyn | kAck, 0x90000000, 101)));
+  EXPECT_EQ(invalid, state(from_client(kAck, 101, 0x90000001)));
+  EXPECT_EQ(established, state(from_server(kSyn | kAck, 500, 101)));
+  EXPECT_EQ(established, state(from_client(kSyn | kAck, 100, 501)));
+  EXPECT_EQ(established, state(from_client(kAck, 101, 501, "data")));
+}
+
 TEST_F(Tracked, OfAPickedUpConnectionNotAllIsKnown) {
   EXPECT_EQ(fresh, state(from_client(kAck, 100, 500, "data")));
   // Data behind it went by unseen, and this acknowledges it.
