@@ -82,6 +82,9 @@ void Agent::take_snapshot(Nanoseconds now, const v1::Snapshot& snapshot) {
     live_ = snapshot;
     log_info("snapshot applied", {{"revision", revision()}});
     save(now);
+    // Who reads the acknowledgement finds the counters of what is new.
+    report_at_ = now + kReportInterval;
+    report();
   }
   const auto spent = std::chrono::steady_clock::now() - begin;
   v1::FromDataplane out;
