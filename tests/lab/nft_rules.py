@@ -124,6 +124,10 @@ class RuleMaker:
             words.append(f'iifname {self.negation()}"{r.choice(["wan", "lan"])}"')
         if table == "inet" and not family and r.random() < 0.05:
             words.append(f"meta nfproto {r.choice(['ipv4', 'ipv6'])}")
+        # nft 1.0.6 makes one comparison of two != on bytes beside each other, which is then met too often.
+        denied = [i for i, word in enumerate(words) if " != " in word]
+        for i in denied[1:]:
+            words[i] = words[i].replace(" != ", " == ")
         return words, family, protocol
 
     # statements
