@@ -57,10 +57,9 @@ Result<std::vector<std::uint8_t>> make_query(std::string_view name, std::string_
   const std::uint16_t number = type_from_text(type);
   if (number == 0)
     return fail("'" + std::string(type) + "' is no record type", "query", "use AAAA");
-  std::vector<std::uint8_t> query(kHeaderSize);
+  std::vector<std::uint8_t> query(kHeaderSize + wire->size() + 4);
   query[5] = 1;  // one question
-  query.insert(query.end(), wire->begin(), wire->end());
-  query.resize(query.size() + 4);
+  std::copy(wire->begin(), wire->end(), query.begin() + kHeaderSize);
   store_be16(query.data() + query.size() - 4, number);
   store_be16(query.data() + query.size() - 2, kClassIn);
   return query;

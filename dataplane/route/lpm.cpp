@@ -5,6 +5,9 @@
 namespace sluice::route {
 
 template <unsigned KeyBytes>
+Lpm<KeyBytes>::Lpm() : entries_(kRootSize, 0) {}
+
+template <unsigned KeyBytes>
 bool Lpm<KeyBytes>::add(const std::uint8_t* key, unsigned length, LpmValue value) {
   std::size_t index = root_index(key);
   unsigned end_bit = kRootBits;

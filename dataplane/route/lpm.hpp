@@ -19,7 +19,7 @@ inline constexpr LpmValue kLpmValueMax = 0x7fff'ffff;
 template <unsigned KeyBytes>
 class Lpm {
  public:
-  Lpm() : entries_(kRootSize, 0) {}
+  Lpm();  ///< matches nothing
 
   /// Adds a prefix whose bits after `length` are 0. Prefixes must come in order of rising length;
   /// of equal prefixes the last counts. False: the trie has no room (about two billion entries).
