@@ -24,6 +24,7 @@ Result<CaptureFile> CaptureFile::open(const std::string& path) {
 }
 
 Result<std::size_t> CaptureFile::read(std::span<std::uint8_t> out) {
+  if (out.empty()) return 0;
   const std::size_t got = std::fread(out.data(), 1, out.size(), file_.get());
   offset_ += got;
   if (got < out.size() && std::ferror(file_.get()) != 0) {
