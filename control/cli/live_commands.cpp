@@ -70,7 +70,7 @@ std::string packet_text(const v1::TracedPacket& packet) {
 }
 
 /// One line a packet, so that a reader need not wait for the end.
-std::string one_line(std::string json) {
+std::string one_line(std::string_view json) {
   std::string out;
   bool at_start = false;
   for (const char c : json) {

@@ -52,7 +52,8 @@ class Comparer {
       add(path + ": changed");
     } else if (old_text.find('\n') != std::string::npos ||
                new_text.find('\n') != std::string::npos) {
-      for (const std::string& line : diff_lines(old_text, new_text)) add(path + ":" + line);
+      const std::string prefix = path + ":";
+      for (const std::string& line : diff_lines(old_text, new_text)) add(prefix + line);
     } else {
       add(path + ": " + shown(old_text) + " -> " + shown(new_text));
     }
@@ -132,7 +133,9 @@ class Comparer {
 
   static std::vector<std::string> texts_of(const Message& message, const FieldDescriptor& field) {
     std::vector<std::string> out;
-    for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
+    const int size = message.GetReflection()->FieldSize(message, &field);
+    out.reserve(static_cast<std::size_t>(size));
+    for (int i = 0; i < size; ++i) {
       out.push_back(text_of(message, field, i));
     }
     return out;

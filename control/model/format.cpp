@@ -169,8 +169,8 @@ std::optional<Complaint> check_format(v1::Format format, std::string_view text) 
 
 Result<Nanoseconds> parse_duration(std::string_view text) {
   constexpr Nanoseconds kLongest = 36'500 * (86'400 * kSecond);
-  const auto bad = [&](std::string why) {
-    return fail(quoted(text) + " is not a duration" + why, {},
+  const auto bad = [&](std::string_view why) {
+    return fail(quoted(text) + " is not a duration" + std::string(why), {},
                 "write a whole number and a unit, as 500ms, 30s, 5m, 2h or 1d");
   };
   std::uint64_t number = 0;

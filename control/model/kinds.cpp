@@ -34,6 +34,7 @@ std::string folded(std::string_view word) {
 const std::vector<std::string>& kind_names() {
   static const std::vector<std::string> kNames = [] {
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(spec_oneof()->field_count()));
     for (int i = 0; i < spec_oneof()->field_count(); ++i) {
       names.push_back(spec_oneof()->field(i)->message_type()->name());
     }

@@ -19,6 +19,7 @@ using Type = YamlNode::Type;
 
 std::vector<std::string> field_names(const google::protobuf::Descriptor& descriptor) {
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(descriptor.field_count()));
   for (int i = 0; i < descriptor.field_count(); ++i) names.push_back(descriptor.field(i)->name());
   return names;
 }
@@ -142,7 +143,7 @@ void YamlReader::read_files(Message& message, const std::string& path) {
     if (is_set(message, target)) continue;
     std::string file = reflection.GetString(message, &source);
     if (!file.empty() && file.front() != '/' && !input_.folder.empty()) {
-      file = input_.folder + "/" + file;
+      file.insert(0, input_.folder + "/");
     }
     auto text = read_(file);
     if (!text) {

@@ -52,7 +52,7 @@ std::string explain_name(const ZoneSet& zones, const Query& query, std::string_v
 }  // namespace
 
 Result<std::vector<std::uint8_t>> make_query(std::string_view name, std::string_view type) {
-  const auto wire = name_from_text(name, std::string_view("", 1));
+  const auto wire = name_from_text(name, std::string_view("\0", 1));
   if (!wire) return tl::unexpected(wire.error());
   const std::uint16_t number = type_from_text(type);
   if (number == 0)

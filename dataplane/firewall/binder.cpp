@@ -92,7 +92,7 @@ void Binder::bind_counters(const TableDeclaration& table) {
   counters_.clear();
   for (const CounterDeclaration& counter : table.counters) {
     std::string name = counter.name;
-    if (!counter_names_.insert(name).second) name = table.family + " " + table.name + " " + name;
+    if (!counter_names_.insert(name).second) name.insert(0, table.family + " " + table.name + " ");
     counters_.emplace(counter.name, take_slot(std::move(name), false, counter.at));
   }
 }

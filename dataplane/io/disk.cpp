@@ -1,5 +1,6 @@
 #include "dataplane/io/disk.hpp"
 
+#include <bit>
 #include <cassert>
 #include <cerrno>
 #include <cstring>

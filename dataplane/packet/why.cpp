@@ -22,7 +22,7 @@ bool RehearsalPool::load(Packet& packet, std::span<const std::uint8_t> frame) {
 }
 
 Rehearsal::Rehearsal(PipelineOptions options, std::uint32_t counters, const Arrival& arrival)
-    : slots_(counters), pipeline_(with_own(std::move(options))) {
+    : slots_(counters), pipeline_(with_own(options)) {
   Packet& packet = burst_.packets[0];
   const bool fits = pool_.load(packet, arrival.frame);
   assert(fits);

@@ -128,7 +128,7 @@ std::string answer_of(const Rehearsal& rehearsal, const Snapshot& snapshot,
   return p.key.protocol == ip_protocol::kTcp ? "TCP reset" : "echo reply";
 }
 
-std::string with_time_left(std::string state, Nanoseconds left) {
+std::string with_time_left(const std::string& state, Nanoseconds left) {
   return state + ", " + std::to_string(left / kSecond) + " s left";
 }
 

@@ -22,6 +22,6 @@ namespace sluice {
                                     std::span<const std::uint8_t> query);
 
 /// "reachable, 12 s left"; without the time where a state does not end by itself.
-[[nodiscard]] std::string with_time_left(std::string state, Nanoseconds left);
+[[nodiscard]] std::string with_time_left(const std::string& state, Nanoseconds left);
 
 }  // namespace sluice

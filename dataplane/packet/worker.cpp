@@ -9,6 +9,7 @@ constexpr unsigned kMessagesMax = 64;  ///< of a kind, in one round
 
 std::vector<Outlet> outlets_of(const std::vector<WorkerPort>& ports) {
   std::vector<Outlet> outlets;
+  outlets.reserve(ports.size());
   for (const WorkerPort& port : ports) outlets.push_back({port.queue, port.through});
   return outlets;
 }

@@ -33,6 +33,7 @@ Prefix reserved_prefix(const Reserved& reserved) {
 const std::vector<Prefix>& reserved_prefixes() {
   static const std::vector<Prefix> all = [] {
     std::vector<Prefix> prefixes;
+    prefixes.reserve(std::size(kReserved));
     for (const Reserved& reserved : kReserved) prefixes.push_back(reserved_prefix(reserved));
     return prefixes;
   }();

@@ -11,11 +11,12 @@ constexpr Nanoseconds kWatchInterval = kSecond;
 
 model::NodeFacts facts_of(const v1::DataplaneConfig& config, const nic::Ports& ports) {
   model::NodeFacts facts;
-  for (PortId id = 0; id < config.ports_size(); ++id) {
+  const auto count = static_cast<PortId>(config.ports_size());
+  for (PortId id = 0; id < count; ++id) {
     facts.ports.push_back({ports.name(id), id, ports.mac(id)});
   }
   if (!config.exception().tap().empty()) {
-    facts.host_port = static_cast<PortId>(config.ports_size());
+    facts.host_port = count;
     facts.host_mac = ports.mac(facts.host_port);
   }
   facts.flows_max = config.flows_max();
@@ -132,7 +133,8 @@ void Node::follow(const Sources& sources) {
 
 std::vector<v1::PortFact> Node::ports() {
   std::vector<v1::PortFact> facts;
-  for (PortId id = 0; id < config_.ports_size(); ++id) {
+  const auto count = static_cast<PortId>(config_.ports_size());
+  for (PortId id = 0; id < count; ++id) {
     v1::PortFact& fact = facts.emplace_back();
     fact.set_name(ports_->name(id));
     fact.set_mode(v1::PortMode_Name(config_.ports(id).mode()));

@@ -70,7 +70,8 @@ void Questions::put(std::vector<WorkerQuestion> questions) {
 }
 
 void Questions::take_answers(const Live& live) {
-  for (std::uint16_t worker = 0; worker < channels_.size(); ++worker) {
+  const auto workers = static_cast<std::uint16_t>(channels_.size());
+  for (std::uint16_t worker = 0; worker < workers; ++worker) {
     Question* question = nullptr;
     while (channels_[worker]->answered.take(question)) take_answer(worker, question, live);
   }

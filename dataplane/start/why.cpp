@@ -117,7 +117,7 @@ std::vector<WorkerQuestion> WhyInquiry::ask(std::uint16_t worker) {
   options.worker = worker;
   std::vector<WorkerQuestion> questions;
   questions.push_back(
-      {worker, std::make_unique<Rehearsal>(std::move(options), node_.counters_max,
+      {worker, std::make_unique<Rehearsal>(options, node_.counters_max,
                                            Rehearsal::Arrival{frame_, in_port_, flags_, true})});
   ++workers_asked_;
   return questions;
