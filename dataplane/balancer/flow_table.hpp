@@ -14,9 +14,9 @@
 #include <emmintrin.h>
 
 #include "dataplane/balancer/flow_state.hpp"
-#include "dataplane/balancer/line_array.hpp"
 #include "dataplane/packet/flow_key.hpp"
 #include "dataplane/runtime/counters.hpp"
+#include "dataplane/runtime/line_array.hpp"
 
 namespace sluice::balancer {
 
