@@ -36,8 +36,9 @@ namespace sluice {
   if (protocol == ip_protocol::kUdp) {
     if (load_be16(l4 + 4) != size || load_be16(l4 + 6) == 0) return false;
   } else if (protocol == ip_protocol::kTcp) {
+    if (size < kTcpSize) return false;
     header = (l4[12] >> 4U) * 4U;
-    if (size < kTcpSize || header < kTcpSize || header > size) return false;
+    if (header < kTcpSize || header > size) return false;
     tcp_flags = l4[13];
   } else {
     return false;
