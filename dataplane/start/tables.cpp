@@ -123,8 +123,9 @@ class WorkersTable final : public Inquiry {
   Result<std::vector<WorkerQuestion>> begin(std::shared_ptr<const Snapshot> live) override {
     live_ = std::move(live);
     std::vector<WorkerQuestion> questions;
-    for (std::uint16_t worker = 0; worker < answers_.size(); ++worker)
-      questions.push_back({worker, std::make_unique<TableQuestion<Table>>(limit_)});
+    for (std::size_t worker = 0; worker < answers_.size(); ++worker)
+      questions.push_back(
+          {static_cast<std::uint16_t>(worker), std::make_unique<TableQuestion<Table>>(limit_)});
     return questions;
   }
   std::vector<WorkerQuestion> take(WorkerQuestion answer,
