@@ -36,24 +36,13 @@ struct alignas(64) Flow {
 
   /// forward_key() == key, and reply_key() == key, without building them.
   [[nodiscard]] bool forward_matches(const FlowKey& key) const {
-    return same(client, key.source) && same(service, key.destination) &&
-           client_port == key.source_port && service_port == key.destination_port &&
-           protocol == key.protocol;
+    return client == key.source && service == key.destination && client_port == key.source_port &&
+           service_port == key.destination_port && protocol == key.protocol;
   }
   [[nodiscard]] bool reply_matches(const FlowKey& key) const {
-    return same(backend, key.source) && same(client, key.destination) &&
-           backend_port == key.source_port && client_port == key.destination_port &&
-           protocol == key.protocol;
+    return backend == key.source && client == key.destination && backend_port == key.source_port &&
+           client_port == key.destination_port && protocol == key.protocol;
   }
-  /// Two comparisons of eight bytes: the fields are never read wider than they were written.
-  [[nodiscard]] static bool same(const IpAddress& a, const IpAddress& b) {
-    std::uint64_t x[2];
-    std::uint64_t y[2];
-    std::memcpy(x, a.bytes.data(), sizeof x);
-    std::memcpy(y, b.bytes.data(), sizeof y);
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-  }
-
   /// Key of the client's packets, as they arrive.
   [[nodiscard]] FlowKey forward_key() const {
     return {client, service, client_port, service_port, protocol};

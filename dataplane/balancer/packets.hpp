@@ -6,6 +6,7 @@
 
 #include "dataplane/balancer/service_table.hpp"
 #include "dataplane/packet/packet.hpp"
+#include "dataplane/packet/protocol.hpp"
 
 namespace sluice::balancer {
 
@@ -18,8 +19,7 @@ inline constexpr unsigned kChooseAttempts = 4;
 
 /// A whole TCP or UDP header is there.
 [[nodiscard]] inline bool has_ports(const Packet& p) {
-  return p.has(packet_flag::kL4) &&
-         (p.key.protocol == ip_protocol::kTcp || p.key.protocol == ip_protocol::kUdp);
+  return p.has(packet_flag::kL4) && sluice::has_ports(p.key.protocol);
 }
 
 /// Bytes of the IP packet, which traffic counters add up: without Ethernet header and padding.
@@ -31,7 +31,7 @@ inline constexpr unsigned kChooseAttempts = 4;
 [[nodiscard]] inline const Backend* backend_of(const ServiceTable& services, const Flow& flow) {
   const Backend* backend = services.backend_by_id(flow.backend_id);
   if (backend == nullptr || backend->port != flow.backend_port ||
-      !Flow::same(backend->addresses[family_of(flow.backend)], flow.backend))
+      backend->addresses[family_of(flow.backend)] != flow.backend)
     return nullptr;
   return backend;
 }

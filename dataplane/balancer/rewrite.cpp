@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "dataplane/packet/bytes.hpp"
+#include "dataplane/packet/checksum.hpp"
+#include "dataplane/packet/protocol.hpp"
 
 namespace sluice::balancer {
 namespace {
@@ -27,12 +29,7 @@ std::uint64_t difference(const std::uint8_t* before, const std::uint8_t* after, 
 std::uint16_t apply(std::uint8_t* checksum, std::uint64_t sum) {
   std::uint16_t value;
   std::memcpy(&value, checksum, sizeof value);
-  sum += static_cast<std::uint16_t>(~value);
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  value = static_cast<std::uint16_t>(~sum);
+  value = checksum_finish(sum + static_cast<std::uint16_t>(~value));
   std::memcpy(checksum, &value, sizeof value);
   return value;
 }
@@ -47,10 +44,6 @@ void apply_transport(const Headers& h, std::uint64_t sum) {
   std::uint8_t* field = h.l4 + kUdpChecksum;
   if (load_be16(field) == 0) return;
   if (apply(field, sum) == 0) store_be16(field, 0xffff);  // RFC 768: 0 would mean none
-}
-
-bool has_ports(std::uint8_t protocol) {
-  return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 
 #include <charconv>
 
-#include "dataplane/packet/packet.hpp"
-
 namespace sluice {
 namespace {
 
@@ -32,10 +30,6 @@ std::string protocol_name(std::uint8_t protocol) {
   for (const Named& named : kNames)
     if (named.number == protocol) return std::string(named.name);
   return "protocol " + std::to_string(protocol);
-}
-
-bool has_ports(std::uint8_t protocol) {
-  return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
 }
 
 }  // namespace sluice

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "dataplane/packet/packet.hpp"
 #include "dataplane/runtime/result.hpp"
 
 namespace sluice {
@@ -15,6 +16,8 @@ namespace sluice {
 [[nodiscard]] std::string protocol_name(std::uint8_t protocol);
 
 /// Whether its header has ports that flows are told apart by.
-[[nodiscard]] bool has_ports(std::uint8_t protocol);
+[[nodiscard]] inline bool has_ports(std::uint8_t protocol) {
+  return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
+}
 
 }  // namespace sluice

@@ -25,8 +25,9 @@ std::uint64_t look_up(Context& context, const Table& table, Burst& burst);
 void resolve(Context& context, const Table& table, Neighbours& neighbours, Burst& burst);
 /// Packets to our own addresses that nobody else wanted (`mask`: the table says is_local): ICMP
 /// echo is answered. At an interface address the rest is punted to the host port, at a name server
-/// address TCP to port 53 is (a shard serves it); anything else at a service or name server address
-/// gets a port unreachable or a reset.
+/// address TCP to port 53 is (a shard serves it); anything else at a name server address gets a
+/// port unreachable or a reset. (TCP and UDP that no service wants never come here: the balancer
+/// dropped them.)
 void local(Context& context, const Table& table, Burst& burst, std::uint64_t mask);
 /// Everything else alive: TTL, MTU, next hop's Ethernet address, out_port, verdict sent; or an ICMP
 /// error in place of the packet (answered), held, or dropped. A held packet belongs to `neighbours`

@@ -7,7 +7,7 @@ import re
 import rooms
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|not implemented|unimplemented)\b")
-MACHINE = re.compile(r"(/home/\w|/root/|/work/|/w/[a-z]+/)")
+MACHINE = re.compile(r"/(home/\w|root/|work/|w/[a-z]+/)")
 problems = []
 files = rooms.sources("")
 for path in files:

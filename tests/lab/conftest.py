@@ -36,6 +36,17 @@ def lab():
         lab.down()
 
 
+@pytest.fixture(scope="module")
+def network():
+    """Wires and backends without daemons, for tests that start data planes of their own."""
+    lab = lab_module.Lab(f"n{os.getpid()}")
+    lab.up(daemons=False)
+    try:
+        yield lab
+    finally:
+        lab.down()
+
+
 @pytest.fixture
 def fresh_lab():
     """A lab of its own for a test that ends daemons."""

@@ -11,8 +11,6 @@ import subprocess
 import tempfile
 import time
 
-import lab as lab_module
-import pytest
 from conftest import STATE, eventually, raised
 from nodes import Node, documents
 from test_lifecycle import answers_dns, answers_web
@@ -20,17 +18,6 @@ from test_lifecycle import answers_dns, answers_web
 BIG = "kind: AddressSet\nname: big\nspec:\n  text: |\n" + "".join(
     f"    10.{n >> 8}.{n & 255}.0/24\n" for n in range(0, 65536, 2))
 AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
-
-
-@pytest.fixture(scope="module")
-def network():
-    """Wires and backends without daemons."""
-    lab = lab_module.Lab(f"b{os.getpid()}")
-    lab.up(daemons=False)
-    try:
-        yield lab
-    finally:
-        lab.down()
 
 
 def wan_node(lab, key, **fields):

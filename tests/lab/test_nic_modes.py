@@ -3,7 +3,6 @@ allows. Hardware modes are tested by their arguments alone (tests/unit/nic)."""
 
 import subprocess
 
-import lab as lab_module
 import pytest
 from conftest import eventually, raised, read_metrics, total
 from nodes import Node, documents, port
@@ -21,17 +20,6 @@ wrpcap(sys.argv[1], [
     e/IP(src='198.18.0.2', dst='198.18.1.11', ttl=9)/UDP(sport=5, dport=6)/b'forward'])
 """
 SHOW = "import sys\nfrom scapy.all import rdpcap\nfor p in rdpcap(sys.argv[1]): print(repr(p))"
-
-
-@pytest.fixture(scope="module")
-def network():
-    """Wires and backends without daemons."""
-    lab = lab_module.Lab(f"m{lab_module.os.getpid()}")
-    lab.up(daemons=False)
-    try:
-        yield lab
-    finally:
-        lab.down()
 
 
 def python(program, *arguments):

@@ -50,15 +50,6 @@ PacketBuilder from(PortId port, const char* source, const char* destination) {
   return builder;
 }
 
-Bytes query() {
-  const std::string_view text(
-      "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
-      "\x03www\x07"
-      "example\x04test\x00\x00\x01\x00\x01",
-      34);
-  return {text.begin(), text.end()};
-}
-
 void add_transport(std::vector<Seed>& out) {
   const Bytes body(40, 0x11);
   const auto v4 = [] { return from(kWan, "198.18.0.2", "198.18.100.80"); };
@@ -79,9 +70,11 @@ void add_transport(std::vector<Seed>& out) {
   out.push_back({kWan, from(kWan, "198.18.0.2", "198.18.100.81").tcp(5000, 8080).build()});
   out.push_back({kWan, from(kWan, "198.18.0.2", "198.18.1.11").tcp(5000, 2323).build()});
   out.push_back(
-      {kWan, from(kWan, "198.18.0.2", "198.18.100.53").udp(5, 53).payload(query()).build()});
+      {kWan,
+       from(kWan, "198.18.0.2", "198.18.100.53").udp(5, 53).payload(test::dns_query()).build()});
   out.push_back(
-      {kWan, from(kWan, "2001:2::2", "2001:2:0:100::53").udp(5, 53).payload(query()).build()});
+      {kWan,
+       from(kWan, "2001:2::2", "2001:2:0:100::53").udp(5, 53).payload(test::dns_query()).build()});
 }
 
 void add_routing(std::vector<Seed>& out) {

@@ -247,6 +247,15 @@ Bytes PacketBuilder::build() const {
   return frame;
 }
 
+Bytes dns_query() {
+  constexpr std::string_view kMessage(
+      "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+      "\x03www\x07"
+      "example\x04test\x00\x00\x01\x00\x01",
+      34);
+  return {kMessage.begin(), kMessage.end()};
+}
+
 Bytes with_checksums(Bytes frame) {
   Packet p;
   p.data = frame.data();

@@ -103,6 +103,9 @@ class PacketBuilder {
   return {};
 }
 
+/// A DNS message that asks for the A records of www.example.test.
+[[nodiscard]] Bytes dns_query();
+
 /// A frame with its IPv4 header and transport checksums computed afresh, after a test changed it.
 [[nodiscard]] Bytes with_checksums(Bytes frame);
 

@@ -88,15 +88,6 @@ PacketBuilder from_backend(const char* source, const char* destination) {
   return packet().ip(source, destination);
 }
 
-Bytes dns_query() {
-  const std::string_view text(
-      "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
-      "\x03www\x07"
-      "example\x04test\x00\x00\x01\x00\x01",
-      34);
-  return {text.begin(), text.end()};
-}
-
 Crew::Crew(const Sources& sources, const Options& options) : publisher_(options.workers) {
   if (options.publish) publish(sources);
   std::vector<Inbox*> inboxes;

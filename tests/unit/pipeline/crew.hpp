@@ -35,8 +35,6 @@ inline constexpr std::uint32_t kSlots = 1024;
 [[nodiscard]] PacketBuilder from_client(const char* destination, const char* source = "198.18.0.2");
 [[nodiscard]] PacketBuilder from_backend(const char* source = "198.18.1.11",
                                          const char* destination = "198.18.0.2");
-/// www.example.test A
-[[nodiscard]] Bytes dns_query();
 
 struct CrewOptions {
   std::uint16_t workers = 1;

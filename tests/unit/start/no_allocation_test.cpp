@@ -178,14 +178,9 @@ test::PacketBuilder from_client(const char* destination) {
 /// Something for every room, with fresh flows for each `round`.
 std::vector<test::Bytes> traffic(unsigned round) {
   const auto port = static_cast<std::uint16_t>(1024 + round);
-  const std::string query(
-      "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
-      "\x03www\x07"
-      "example\x04test\x00\x00\x01\x00\x01",
-      34);
   return {
       from_client("198.18.100.80").tcp(port, 80, tcp_flag::kSyn).build(),
-      from_client("198.18.100.53").udp(port, 53).payload(query).build(),
+      from_client("198.18.100.53").udp(port, 53).payload(test::dns_query()).build(),
       from_client("198.18.1.11").tcp(port, 2323, tcp_flag::kSyn).build(),
       from_client("198.18.1.11").udp(port, 7).payload("forwarded").build(),
       from_client("198.18.1.77").udp(port, 7).payload("its neighbour never answers").build(),

@@ -88,10 +88,7 @@ class Traffic {
       case 1:
         return builder.echo_request(from);
       case 2:
-        return builder.udp(from, to).payload(
-            std::string("\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07"
-                        "example\x04test\0\0\x01\0\x01",
-                        34));
+        return builder.udp(from, to).payload(dns_query());
       default:
         return builder.tcp(from, to, tcp_flags(), below(3), below(3));
     }
