@@ -5,6 +5,9 @@
 
 #include <ldns/ldns.h>
 
+#include "dataplane/dns/zone/ldns_key_rdata.hpp"
+#include "dataplane/dns/zone/types.hpp"
+
 namespace sluice::dns {
 
 namespace {
@@ -34,6 +37,7 @@ std::string text_of_type(std::uint16_t type) {
 struct RdataReader::State {
   std::unique_ptr<ldns_rdf, Free> origin;
   std::unique_ptr<ldns_buffer, Free> wire;
+  std::string origin_name;
   std::string line;
 };
 
@@ -46,6 +50,7 @@ Result<RdataReader> RdataReader::create(std::string_view origin) {
   auto state = std::make_unique<State>();
   state->origin.reset(ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, origin.size(), origin.data()));
   state->wire.reset(ldns_buffer_new(LDNS_MAX_PACKETLEN));
+  state->origin_name = origin;
   if (!state->origin || !state->wire) return fail("out of memory while reading a zone");
   return RdataReader(std::move(state));
 }
@@ -53,6 +58,9 @@ Result<RdataReader> RdataReader::create(std::string_view origin) {
 Result<std::string> RdataReader::read(std::uint16_t type,
                                       std::span<const std::string_view> tokens) {
   State& s = *state_;
+  const bool generic = !tokens.empty() && tokens[0] == "\\#";  // RFC 3597 section 5
+  if (type == type::kCert && !generic) return read_cert(tokens);
+  if (type == type::kIpseckey && !generic) return read_ipseckey(tokens, s.origin_name);
   s.line = ". 0 IN " + text_of_type(type);
   for (const std::string_view token : tokens) (s.line += ' ') += token;
 

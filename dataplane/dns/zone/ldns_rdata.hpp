@@ -1,4 +1,4 @@
-/// The one place that knows ldns.
+/// Types and rdata by ldns, which nothing else of the name server knows.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class RdataReader {
   RdataReader& operator=(RdataReader&&) noexcept;
   ~RdataReader();
 
-  /// Wire form of the rdata. Error: what ldns finds wrong in it.
+  /// Wire form of the rdata. Error: what is wrong with it.
   [[nodiscard]] Result<std::string> read(std::uint16_t type,
                                          std::span<const std::string_view> tokens);
 

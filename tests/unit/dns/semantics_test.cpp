@@ -42,6 +42,38 @@ TEST(Semantics, EveryTypeIsServedAsItsOctets) {
   EXPECT_THAT(server.ask("t.example.test", "SVCB").answer, SizeIs(1));
 }
 
+TEST(Semantics, CertificatesAndIpsecKeysAreReadFieldByField) {  // RFC 4398, RFC 4025
+  Server server(
+      "c CERT PKIX 4660 RSASHA256 AQID BA==\nc CERT 1 2 3 AQ==\n"
+      "k IPSECKEY 10 0 2 . AQID\nk IPSECKEY 11 1 2 192.0.2.38 AQID\n"
+      "k IPSECKEY 12 2 2 2001:db8::1 AQID\nk IPSECKEY 13 3 2 gw AQ ID\n"
+      "k IPSECKEY 14 0 0 .\nk IPSECKEY \\# 3 0f0000\n");
+  EXPECT_THAT(server.ask("c.example.test", "CERT").answer,
+              UnorderedElementsAre("c.example.test. 300 CERT 000112340801020304",
+                                   "c.example.test. 300 CERT 000100020301"));
+  EXPECT_THAT(
+      server.ask("k.example.test", "IPSECKEY").answer,
+      UnorderedElementsAre("k.example.test. 300 IPSECKEY 0a0002010203",
+                           "k.example.test. 300 IPSECKEY 0b0102c0000226010203",
+                           "k.example.test. 300 IPSECKEY "
+                           "0c020220010db8000000000000000000000001010203",
+                           "k.example.test. 300 IPSECKEY "
+                           "0d0302026777076578616d706c65047465737400010203",
+                           "k.example.test. 300 IPSECKEY 0e0000",
+                           "k.example.test. 300 IPSECKEY 0f0000"));
+}
+
+TEST(Semantics, WrongCertificatesAndIpsecKeysAreRefused) {
+  for (const char* wrong :
+       {"CERT", "CERT 1 2 3", "CERT PXIX 1 8 AQ==", "CERT 65536 1 8 AQ==", "CERT 1 65536 8 AQ==",
+        "CERT 1 1 256 AQ==", "CERT 1 1 NONE AQ==", "CERT 1 1 8 !!", "IPSECKEY", "IPSECKEY 1 0 2",
+        "IPSECKEY 256 0 2 . AQ==", "IPSECKEY 1 4 2 . AQ==", "IPSECKEY 1 0 2 gw AQ==",
+        "IPSECKEY 1 1 2 :: AQ==", "IPSECKEY 1 2 2 1.2.3.4 AQ==", "IPSECKEY 1 3 2 a..b AQ==",
+        "IPSECKEY 1 0 2 .", "IPSECKEY 1 0 0 . AQ==", "IPSECKEY 1 0 2 . !!"}) {
+    EXPECT_THAT(errors_of(std::string(kApex) + "x " + wrong + "\n"), SizeIs(1)) << wrong;
+  }
+}
+
 TEST(Semantics, NoDataAndNameErrorCarrySoaWithTheLowerTtl) {  // RFC 2308 sections 2 and 5
   Server server("www A 192.0.2.80\n");
   const Answer nodata = server.ask("www.example.test", "TXT");
