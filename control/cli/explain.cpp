@@ -75,6 +75,10 @@ std::string format_name(const FieldDescriptor& field) {
       return "address:port";
     case v1::PATH:
       return "path";
+    case v1::STATUS_RANGE:
+      return "status code or range";
+    case v1::HEX:
+      return "bytes in hexadecimal";
     default:
       return "text";
   }

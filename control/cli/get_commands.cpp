@@ -104,6 +104,30 @@ std::string facts_text(const v1::DocumentFacts& facts, const std::string& name) 
   return whole.empty() ? parts : whole;
 }
 
+/// "2/3": backends that live, of those that are checked; empty where none are.
+std::string health_text(const v1::DocumentFacts& facts) {
+  std::map<std::string, bool> lives;  // at each of its addresses
+  for (const v1::BackendFacts& one : facts.backends()) {
+    const bool well = one.health() != "unhealthy";
+    const auto [known, fresh] = lives.emplace(one.backend(), well);
+    if (!fresh) known->second = known->second && well;
+  }
+  if (lives.empty()) return {};
+  const auto well =
+      std::count_if(lives.begin(), lives.end(), [](const auto& each) { return each.second; });
+  return std::to_string(well) + "/" + std::to_string(lives.size());
+}
+
+std::string health_table(const v1::DocumentFacts& facts) {
+  Table table({"BACKEND", "ADDRESS", "HEALTH", "SINCE", "LAST CHECK", "REASON"});
+  const auto time = [](std::uint64_t unix) { return unix == 0 ? "" : time_text(unix); };
+  for (const v1::BackendFacts& one : facts.backends()) {
+    table.add({one.backend(), one.address(), one.health(), time(one.since_unix()),
+               time(one.checked_unix()), one.reason()});
+  }
+  return table.text();
+}
+
 /// One table for documents of one kind; columns are the fields that any of them uses.
 std::string table_of(const v1::GetResponse& response, const std::string& kind) {
   const auto& spec = *model::field_of_kind(kind)->message_type();
@@ -123,6 +147,11 @@ std::string table_of(const v1::GetResponse& response, const std::string& kind) {
   }
   std::vector<std::string> headings{"NAME"};
   for (const FieldDescriptor* field : fields) headings.push_back(upper(field->name()));
+  const bool checked =
+      std::any_of(response.facts().begin(), response.facts().end(),
+                  [](const v1::DocumentFacts& facts) { return facts.backends_size() != 0; });
+  const bool health = checked && kind == "Service";
+  if (health) headings.emplace_back("HEALTHY");
   headings.emplace_back("COUNTERS");
   Table table(headings);
   for (int i = 0; i < response.documents_size(); ++i) {
@@ -134,6 +163,7 @@ std::string table_of(const v1::GetResponse& response, const std::string& kind) {
       row.push_back(field->is_repeated() ? list_text(message, *field)
                                          : value_text(message, *field));
     }
+    if (health) row.push_back(health_text(response.facts(i)));
     row.push_back(facts_text(response.facts(i), document.name()));
     table.add(row);
   }
@@ -237,6 +267,7 @@ Exit describe(const Invocation& invocation) {
     return Exit::done;
   }
   std::cout << model::to_yaml(document);
+  if (facts.backends_size() != 0) std::cout << '\n' << health_table(facts);
   if (facts.samples_size() == 0) return Exit::done;
   Table table({"COUNTER", "LABELS", "VALUE"});
   for (const v1::Sample& sample : facts.samples()) {

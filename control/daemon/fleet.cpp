@@ -30,6 +30,7 @@ Result<std::shared_ptr<NodeLink>> Fleet::connect(const v1::Hello& hello) {
   node.status.set_start_time_unix(hello.start_time_unix());
   *node.status.mutable_ports() = hello.ports();
   if (snapshot_ != nullptr && node.refused != target_) node.link->steer(snapshot_);
+  node.link->tell(health_message(health_));
   changed_.notify_all();
   return node.link;
 }
@@ -148,6 +149,21 @@ std::vector<std::string> Fleet::steer(std::uint64_t revision, const v1::DesiredS
   }
   changed_.notify_all();
   return connected;
+}
+
+void Fleet::tell_health(const v1::Health& changed) {
+  const std::lock_guard lock(mutex_);
+  for (const v1::BackendHealth& one : changed.backends()) {
+    health_[health_key(one)] = one.healthy();
+  }
+  for (auto& [name, node] : nodes_) {
+    if (node.link != nullptr) node.link->tell(changed);
+  }
+}
+
+void Fleet::forget_health(const v1::Health& forgotten) {
+  const std::lock_guard lock(mutex_);
+  for (const v1::BackendHealth& one : forgotten.backends()) health_.erase(health_key(one));
 }
 
 bool Fleet::wait_for(std::uint64_t revision, std::uint32_t milliseconds) {

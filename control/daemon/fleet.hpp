@@ -45,6 +45,10 @@ class Fleet {
   /// Sends a revision to all, those that connect later included; returns who is connected now. A
   /// revision that a node refused is never sent to it again. 0: nothing is desired yet.
   std::vector<std::string> steer(std::uint64_t revision, const v1::DesiredState& state);
+  /// What health checks have decided: told to all, those that connect later included.
+  void tell_health(const v1::Health& changed);
+  /// These are no longer checked: who connects later is told nothing of them.
+  void forget_health(const v1::Health& forgotten);
   /// Waits until all connected nodes have it, one has refused it, or another is desired instead.
   /// True: refused.
   bool wait_for(std::uint64_t revision, std::uint32_t milliseconds);
@@ -82,7 +86,8 @@ class Fleet {
   std::condition_variable changed_;
   std::map<std::string, Node> nodes_;
   std::uint64_t target_ = 0;
-  NodeLink::Message snapshot_;  ///< of the target; null: none
+  NodeLink::Message snapshot_;        ///< of the target; null: none
+  std::map<HealthKey, bool> health_;  ///< all that is decided and still checked
   std::map<std::uint64_t, std::shared_ptr<Conversation>> conversations_;
   std::uint64_t last_question_ = 0;
 };

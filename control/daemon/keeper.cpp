@@ -34,6 +34,18 @@ std::string label_of(const std::string& kind) {
   return out;
 }
 
+void add_backends(const std::vector<health::Status>& statuses, v1::DocumentFacts& facts) {
+  for (const health::Status& status : statuses) {
+    v1::BackendFacts& one = *facts.add_backends();
+    one.set_backend(std::get<1>(status.key));
+    one.set_address(std::get<2>(status.key).text());
+    one.set_health(std::string(name_of(status.health)));
+    one.set_reason(model::as_utf8(status.reason));
+    one.set_since_unix(status.since_unix);
+    one.set_checked_unix(status.checked_unix);
+  }
+}
+
 bool is_about(const v1::Sample& sample, const std::string& label, const std::string& name) {
   return std::any_of(sample.labels().begin(), sample.labels().end(),
                      [&](const v1::Label& l) { return l.name() == label && l.value() == name; });
@@ -41,9 +53,9 @@ bool is_about(const v1::Sample& sample, const std::string& label, const std::str
 
 }  // namespace
 
-Result<std::unique_ptr<Keeper>> Keeper::start(Store& store, Fleet& fleet, UnixTime time,
-                                              std::uint32_t revisions_max) {
-  std::unique_ptr<Keeper> keeper(new Keeper(store, fleet, std::move(time), revisions_max));
+Result<std::unique_ptr<Keeper>> Keeper::start(Store& store, Fleet& fleet, health::Checker& checker,
+                                              UnixTime time, std::uint32_t revisions_max) {
+  std::unique_ptr<Keeper> keeper(new Keeper(store, fleet, checker, std::move(time), revisions_max));
   const auto current = store.current();
   if (!current) return tl::unexpected(current.error());
   auto state = store.state_of(*current);
@@ -64,6 +76,7 @@ void Keeper::put_in_force(std::uint64_t revision, v1::DesiredState state) {
   state_ = std::move(state);
   rollout_.clear();
   for (std::string& node : fleet_.steer(current_, state_)) rollout_.insert(std::move(node));
+  checker_.configure(state_);
 }
 
 Result<std::optional<std::uint64_t>> Keeper::decide(const Request& request, const Edit& edit,
@@ -266,6 +279,7 @@ void Keeper::add_facts(const v1::Document& document, const std::vector<v1::NodeS
     }
   }
   for (auto& [key, sample] : sums) *facts.add_samples() = std::move(sample);
+  if (document.service().has_health_check()) add_backends(checker_.status(document.name()), facts);
 }
 
 Result<v1::HistoryResponse> Keeper::history(const v1::HistoryRequest& request) {

@@ -11,6 +11,7 @@
 
 #include "control/daemon/fleet.hpp"
 #include "control/daemon/store.hpp"
+#include "control/health/checker.hpp"
 #include "dataplane/runtime/result.hpp"
 #include "sluice/v1/control.pb.h"
 
@@ -21,8 +22,9 @@ using UnixTime = std::function<std::uint64_t()>;
 
 class Keeper {
  public:
-  /// Store and fleet outlive it. Steers the fleet by the stored state at once.
+  /// Store, fleet and checker outlive it. Steers the fleet by the stored state at once.
   [[nodiscard]] static Result<std::unique_ptr<Keeper>> start(Store& store, Fleet& fleet,
+                                                             health::Checker& checker,
                                                              UnixTime time,
                                                              std::uint32_t revisions_max);
 
@@ -42,8 +44,13 @@ class Keeper {
   void set_revisions_max(std::uint32_t revisions_max);
 
  private:
-  Keeper(Store& store, Fleet& fleet, UnixTime time, std::uint32_t revisions_max)
-      : store_(store), fleet_(fleet), time_(std::move(time)), revisions_max_(revisions_max) {}
+  Keeper(Store& store, Fleet& fleet, health::Checker& checker, UnixTime time,
+         std::uint32_t revisions_max)
+      : store_(store),
+        fleet_(fleet),
+        checker_(checker),
+        time_(std::move(time)),
+        revisions_max_(revisions_max) {}
 
   /// What makes a wanted state of the current one: problems instead of it where it cannot.
   struct Wanted {
@@ -71,6 +78,7 @@ class Keeper {
 
   Store& store_;
   Fleet& fleet_;
+  health::Checker& checker_;
   UnixTime time_;
   std::mutex mutex_;
   std::uint32_t revisions_max_;

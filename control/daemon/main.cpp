@@ -18,6 +18,7 @@
 #include "control/daemon/server.hpp"
 #include "control/daemon/steering_service.hpp"
 #include "control/daemon/store.hpp"
+#include "control/health/checker.hpp"
 #include "control/model/yaml.hpp"
 #include "dataplane/runtime/instance_lock.hpp"
 #include "dataplane/runtime/log.hpp"
@@ -87,6 +88,22 @@ void serve(const std::string& file, Keeper& keeper, Fleet& fleet) {
   }
 }
 
+std::uint64_t unix_seconds() {
+  return MonotonicClock::unix_time() / kSecond;
+}
+
+Result<std::unique_ptr<health::Checker>> start_checker(const v1::ControlConfig& config,
+                                                       Fleet& fleet, Clock& clock) {
+  health::CheckerOptions options;
+  options.at_once = config.health_checks_max();
+  options.unix_time = unix_seconds;
+  options.decided = [&fleet](const health::Decisions& decisions) {
+    fleet.forget_health(decisions.forgotten);
+    fleet.tell_health(decisions.changed);
+  };
+  return health::Checker::start(std::move(options), clock);
+}
+
 Result<void> run(const std::string& file, const v1::ControlConfig& config) {
   auto lock = InstanceLock::acquire(config.state_folder());
   if (!lock) return tl::unexpected(lock.error());
@@ -94,8 +111,9 @@ Result<void> run(const std::string& file, const v1::ControlConfig& config) {
   if (!store) return tl::unexpected(store.error());
   MonotonicClock clock;
   Fleet fleet(clock);
-  auto keeper = Keeper::start(
-      *store, fleet, [] { return MonotonicClock::unix_time() / kSecond; }, config.revisions_max());
+  auto checker = start_checker(config, fleet, clock);
+  if (!checker) return tl::unexpected(checker.error());
+  auto keeper = Keeper::start(*store, fleet, **checker, unix_seconds, config.revisions_max());
   if (!keeper) return tl::unexpected(keeper.error());
 
   std::vector<std::unique_ptr<grpc::Service>> services;
@@ -103,7 +121,7 @@ Result<void> run(const std::string& file, const v1::ControlConfig& config) {
   services.push_back(make_steering_service(fleet));
   auto server = listen(config, std::move(services));
   if (!server) return tl::unexpected(server.error());
-  auto metrics = serve_metrics(config.metrics(), **keeper, fleet, SLUICE_VERSION);
+  auto metrics = serve_metrics(config.metrics(), **keeper, fleet, **checker, SLUICE_VERSION);
   if (!metrics) return tl::unexpected(metrics.error());
   log_info("ready", {{"socket", config.socket()},
                      {"metrics", config.metrics()},

@@ -1,6 +1,8 @@
 #include "control/daemon/metrics.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <map>
 
 #include <prometheus/check_names.h>
@@ -31,6 +33,27 @@ class Families {
     family.metric.push_back(std::move(metric));
   }
 
+  /// Counts of values up to each bound and not up to the one before, the last without a bound.
+  void add_histogram(const std::string& name, const std::string& help,
+                     const health::Durations& durations, std::vector<ClientMetric::Label> labels) {
+    MetricFamily& family = families_[name];
+    family.name = name;
+    family.help = help;
+    family.type = MetricType::Histogram;
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < durations.counts.size(); ++i) {
+      count += durations.counts[i];
+      const bool last = i == durations.kBounds.size();
+      metric.histogram.bucket.push_back(
+          {count, last ? std::numeric_limits<double>::infinity() : durations.kBounds[i]});
+    }
+    metric.histogram.sample_count = count;
+    metric.histogram.sample_sum = durations.sum;
+    family.metric.push_back(std::move(metric));
+  }
+
   std::vector<MetricFamily> take() {
     std::vector<MetricFamily> out;
     for (auto& [name, family] : families_) out.push_back(std::move(family));
@@ -57,10 +80,44 @@ void add_sample(const v1::Sample& sample, const std::string& node, Families& fam
                std::move(labels));
 }
 
+void add_health(const health::Status& status, Families& families) {
+  const auto labels = [&] {
+    return std::vector<ClientMetric::Label>{{"service", std::get<0>(status.key)},
+                                            {"backend", std::get<1>(status.key)},
+                                            {"address", std::get<2>(status.key).text()}};
+  };
+  // What nothing is decided about gets flows, but nobody has seen it live.
+  if (status.health != health::Health::unknown) {
+    families.add("sluice_backend_healthy", "Whether a backend lives, as its checks decided.", true,
+                 status.health == health::Health::healthy ? 1 : 0, labels());
+  }
+  constexpr std::array<const char*, 3> kResults{"passed", "failed", "not_run"};
+  for (std::size_t i = 0; i < kResults.size(); ++i) {
+    auto with_result = labels();
+    with_result.push_back({"result", kResults[i]});
+    families.add("sluice_health_checks_total", "Checks of a backend by what they said.", false,
+                 static_cast<double>(status.outcomes[i]), std::move(with_result));
+  }
+}
+
+void add_health(const health::Checker& checker, Families& families) {
+  for (const health::Status& status : checker.status()) add_health(status, families);
+  const health::Checker::Totals totals = checker.totals();
+  for (const auto& [service, durations] : totals.durations) {
+    families.add_histogram("sluice_health_check_duration_seconds",
+                           "How long the checks of a service's backends took.", durations,
+                           {{"service", service}});
+  }
+  families.add("sluice_health_checks_late_total", "Checks begun a second late or more.", false,
+               static_cast<double>(totals.late), {});
+  families.add("sluice_health_checks_under_way", "Checks that wait for an answer.", true,
+               static_cast<double>(totals.under_way), {});
+}
+
 class Collector final : public prometheus::Collectable {
  public:
-  Collector(Keeper& keeper, Fleet& fleet, std::string version)
-      : keeper_(keeper), fleet_(fleet), version_(std::move(version)) {}
+  Collector(Keeper& keeper, Fleet& fleet, const health::Checker& checker, std::string version)
+      : keeper_(keeper), fleet_(fleet), checker_(checker), version_(std::move(version)) {}
 
   std::vector<MetricFamily> Collect() const override {
     Families families;
@@ -84,12 +141,14 @@ class Collector final : public prometheus::Collectable {
                    {{"node", node}});
       for (const v1::Sample& sample : status.samples()) add_sample(sample, node, families);
     }
+    add_health(checker_, families);
     return families.take();
   }
 
  private:
   Keeper& keeper_;
   Fleet& fleet_;
+  const health::Checker& checker_;
   const std::string version_;
 };
 
@@ -108,10 +167,11 @@ class PrometheusServer final : public MetricsServer {
 }  // namespace
 
 Result<std::unique_ptr<MetricsServer>> serve_metrics(const std::string& address, Keeper& keeper,
-                                                     Fleet& fleet, std::string version) {
+                                                     Fleet& fleet, const health::Checker& checker,
+                                                     std::string version) {
   try {
     return std::make_unique<PrometheusServer>(
-        address, std::make_shared<Collector>(keeper, fleet, std::move(version)));
+        address, std::make_shared<Collector>(keeper, fleet, checker, std::move(version)));
   } catch (const std::exception&) {
     return fail("cannot serve /metrics", address,
                 "stop what listens there, or set `metrics` to another address");

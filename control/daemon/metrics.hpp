@@ -6,6 +6,7 @@
 
 #include "control/daemon/fleet.hpp"
 #include "control/daemon/keeper.hpp"
+#include "control/health/checker.hpp"
 #include "dataplane/runtime/result.hpp"
 
 namespace sluice::control {
@@ -16,9 +17,10 @@ class MetricsServer {
   virtual ~MetricsServer() = default;
 };
 
-/// `address` as in ControlConfig.metrics. Keeper and fleet outlive it. Error: cannot listen there.
+/// `address` as in ControlConfig.metrics. What it shows outlives it. Error: cannot listen there.
 [[nodiscard]] Result<std::unique_ptr<MetricsServer>> serve_metrics(const std::string& address,
                                                                    Keeper& keeper, Fleet& fleet,
+                                                                   const health::Checker& checker,
                                                                    std::string version);
 
 }  // namespace sluice::control

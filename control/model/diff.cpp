@@ -36,11 +36,20 @@ class Comparer {
     if (field.is_repeated()) {
       is_message ? messages(before, after, field, path) : values(before, after, field, path);
     } else if (is_message) {
+      chosen(before, after, field, path);
       message(before.GetReflection()->GetMessage(before, &field),
               after.GetReflection()->GetMessage(after, &field), path);
     } else {
       value(before, after, field, path);
     }
+  }
+
+  /// A choice may have nothing in it but that it was made.
+  void chosen(const Message& before, const Message& after, const FieldDescriptor& field,
+              const std::string& path) {
+    if (field.real_containing_oneof() == nullptr) return;
+    const bool had = is_set(before, field);
+    if (had != is_set(after, field)) add(path + (had ? ": given -> absent" : ": absent -> given"));
   }
 
   void value(const Message& before, const Message& after, const FieldDescriptor& field,

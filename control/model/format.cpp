@@ -96,6 +96,22 @@ std::optional<Complaint> check_path(std::string_view text) {
   return complain(quoted(text) + " is not a path", "write the path of a file or folder");
 }
 
+std::optional<Complaint> check_status(std::string_view text) {
+  const auto range = parse_status_range(text);
+  return range ? std::nullopt : from_error(range.error());
+}
+
+std::optional<Complaint> check_hex(std::string_view text) {
+  const auto bytes = parse_hex(text);
+  return bytes ? std::nullopt : from_error(bytes.error());
+}
+
+int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 struct Unit {
   std::string_view name;
   Nanoseconds nanoseconds;
@@ -154,6 +170,10 @@ std::optional<Complaint> check_format(v1::Format format, std::string_view text) 
       return check_domain(text);
     case v1::PATH:
       return check_path(text);
+    case v1::STATUS_RANGE:
+      return check_status(text);
+    case v1::HEX:
+      return check_hex(text);
     case v1::DURATION: {
       const auto duration = parse_duration(text);
       return duration ? std::nullopt : from_error(duration.error());
@@ -187,6 +207,35 @@ Result<Nanoseconds> parse_duration(std::string_view text) {
     return static_cast<Nanoseconds>(number) * u.nanoseconds;
   }
   return bad("");
+}
+
+Result<StatusRange> parse_status_range(std::string_view text) {
+  const auto number = [](std::string_view digits, std::uint32_t& out) {
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return digits.size() == 3 && result.ec == std::errc{} &&
+           result.ptr == digits.data() + digits.size() && out >= 100 && out <= 599;
+  };
+  StatusRange range;
+  const bool one = text.size() == 3;
+  const bool good = number(text.substr(0, 3), range.first) &&
+                    (one || (text[3] == '-' && number(text.substr(4), range.last)));
+  if (one) range.last = range.first;
+  if (good && range.first <= range.last) return range;
+  return fail(quoted(text) + " is not a status code or range of them", {},
+              "write 100 to 599, as 204 or 200-299");
+}
+
+Result<std::string> parse_hex(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    const int high = digit_of(text[i]);
+    const int low = digit_of(text[i + 1]);
+    if (high < 0 || low < 0) break;
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  if (bytes.size() * 2 == text.size() && !bytes.empty()) return bytes;
+  return fail(quoted(text) + " is not bytes in hexadecimal", {},
+              "write two digits for each byte, as 00ff1a");
 }
 
 Result<SocketName> parse_socket(std::string_view text) {

@@ -24,6 +24,16 @@ struct Complaint {
 /// "500ms", "30s", "5m", "2h", "1d": a whole number and a unit, at most 100 years.
 [[nodiscard]] Result<Nanoseconds> parse_duration(std::string_view text);
 
+/// HTTP status codes, both ends included.
+struct StatusRange {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+/// "204" or "200-299".
+[[nodiscard]] Result<StatusRange> parse_status_range(std::string_view text);
+/// The bytes of "00ff1a"; at least one.
+[[nodiscard]] Result<std::string> parse_hex(std::string_view text);
+
 /// An address and a port, or the path of a unix socket.
 struct SocketName {
   std::string path;     ///< of a unix socket; empty for an address

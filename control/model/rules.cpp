@@ -117,7 +117,8 @@ void fill_defaults(Message& message) {
       for (int j = 0; j < reflection.FieldSize(message, &field); ++j) {
         fill_defaults(*reflection.MutableRepeatedMessage(&message, &field, j));
       }
-    } else if (is_message && field.containing_oneof() == nullptr) {
+    } else if (is_message && (field.containing_oneof() == nullptr || is_set(message, field))) {
+      // To fill in another of a oneof would take away the one that is set.
       fill_defaults(*reflection.MutableMessage(&message, &field));
     } else if (!rules_of(field).default_value().empty() && !is_set(message, field)) {
       set_default(message, field, rules_of(field).default_value());

@@ -10,6 +10,7 @@
 #include "control/model/format.hpp"
 #include "control/model/kinds.hpp"
 #include "control/model/rules.hpp"
+#include "control/model/validate_health.hpp"
 #include "control/model/validate_network.hpp"
 #include "dataplane/packet/snapshot.hpp"
 
@@ -142,6 +143,7 @@ void validate(const v1::DesiredState& state, Problems& problems, const Places* p
   check_ports(state, problems);
   check_routes(state, problems);
   check_services(state, problems);
+  check_health_checks(state, problems);
   if (problems.empty()) check_compiles(state, places, problems);
   if (places != nullptr) problems.locate(*places);
 }

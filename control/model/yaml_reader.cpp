@@ -78,6 +78,16 @@ bool YamlReader::check_key(const YamlNode& map, std::size_t index,
   return true;
 }
 
+bool YamlReader::check_choice(const YamlNode& key, const Message& message, const Field& field,
+                              const std::string& path) {
+  const auto* choice = field.real_containing_oneof();
+  if (choice == nullptr || !message.GetReflection()->HasOneof(message, choice)) return true;
+  const Field& first = *message.GetReflection()->GetOneofFieldDescriptor(message, choice);
+  complain(key, path, first.name() + " and " + field.name() + " exclude each other",
+           "keep one of them");
+  return false;
+}
+
 void YamlReader::read_message(const YamlNode& node, Message& message, const std::string& path) {
   if (node.type != Type::map) {
     complain(node, path, "expected a map of fields, found " + std::string(called(node)));
@@ -89,6 +99,7 @@ void YamlReader::read_message(const YamlNode& node, Message& message, const std:
     if (!check_key(node, i, known, path)) continue;
     const FieldDescriptor& field = *descriptor.FindFieldByName(node.items[i].value);
     const std::string field_path = path_to(path, field.name());
+    if (!check_choice(node.items[i], message, field, field_path)) continue;
     // A message or list is called by the line of its name, not of its first item.
     const YamlNode& value = node.items[i + 1];
     places_.set(field_path, place_of(value.type == Type::scalar ? value : node.items[i]));

@@ -51,6 +51,9 @@ class YamlReader {
   /// Refuses keys that are no scalars, come twice or are not among `known`. True: use the pair.
   bool check_key(const YamlNode& map, std::size_t index, const std::vector<std::string>& known,
                  const std::string& path);
+  /// Refuses a second field of those of which a message has one. True: read the field.
+  bool check_choice(const YamlNode& key, const google::protobuf::Message& message,
+                    const Field& field, const std::string& path);
   void complain(const YamlNode& node, const std::string& path, std::string what,
                 std::string fix = {});
 

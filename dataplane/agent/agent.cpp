@@ -32,6 +32,9 @@ std::vector<v1::Problem> Agent::begin() {
   if (problems.empty()) {
     live_ = **std::move(loaded);
     log_info("started from the last snapshot", {{"revision", revision()}});
+    const auto health = file_.load_health();
+    if (!health) log_error(health.error());
+    if (health && health->has_value()) plane_.set_health(**health);
   }
   for (const v1::Problem& problem : problems) {
     log_error("the last snapshot does not fit any more",
@@ -49,6 +52,7 @@ void Agent::turn(Nanoseconds now) {
   while (const auto message = client_.take()) handle(now, *message);
   plane_.take_results([this](v1::FromDataplane result) { client_.send(std::move(result)); });
   if (!save_error_.empty() && now >= save_at_) save(now);
+  if (health_unsaved_ && now >= health_save_at_) save_health(now);
   if (now >= report_at_) {
     report_at_ = now + kReportInterval;
     report();
@@ -65,6 +69,8 @@ void Agent::handle(Nanoseconds now, const v1::ToDataplane& message) {
       return plane_.trace(message.trace());
     case v1::ToDataplane::kStopTrace:
       return plane_.stop_trace(message.stop_trace().id());
+    case v1::ToDataplane::kHealth:
+      return take_health(message.health());
     case v1::ToDataplane::MESSAGE_NOT_SET:
       break;  // of a newer control daemon
   }
@@ -82,6 +88,7 @@ void Agent::take_snapshot(Nanoseconds now, const v1::Snapshot& snapshot) {
     live_ = snapshot;
     log_info("snapshot applied", {{"revision", revision()}});
     save(now);
+    health_unsaved_ = true;  // it forgets what is checked no more
     // Who reads the acknowledgement finds the counters of what is new.
     report_at_ = now + kReportInterval;
     report();
@@ -114,6 +121,20 @@ void Agent::save(Nanoseconds now) {
   if (save_error_.empty()) log_error(saved.error());  // the retries would say the same
   save_error_ = saved.error().text();
   save_at_ = now + kSaveRetryInterval;
+}
+
+void Agent::take_health(const v1::Health& health) {
+  plane_.set_health(health);
+  health_unsaved_ = true;
+}
+
+/// A restart begins with it. Nothing that was promised depends on it: a failure is only logged.
+void Agent::save_health(Nanoseconds now) {
+  const auto saved = file_.save_health(plane_.health());
+  if (!saved && !health_save_failed_) log_error(saved.error());
+  health_save_failed_ = !saved;
+  health_unsaved_ = !saved;
+  health_save_at_ = now + (saved ? kHealthSaveInterval : kSaveRetryInterval);
 }
 
 void Agent::report() {

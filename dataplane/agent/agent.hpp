@@ -26,11 +26,13 @@ class Agent final : public Steering {
  public:
   static constexpr Nanoseconds kReportInterval = kSecond;
   static constexpr Nanoseconds kSaveRetryInterval = 10 * kSecond;
+  static constexpr Nanoseconds kHealthSaveInterval = kSecond;  ///< however often it changes
 
   Agent(Identity identity, SteeringOptions steering, StateFile file, Plane& plane);
 
-  /// Puts the last good snapshot on disk into force, if there is one. What is wrong with it is
-  /// logged: the data plane then waits for the control daemon with what it has.
+  /// Puts the last good snapshot on disk into force, if there is one, with the health of backends
+  /// that was last known. What is wrong with it is logged: the data plane then waits for the
+  /// control daemon with what it has.
   [[nodiscard]] std::vector<v1::Problem> begin() override;
   /// Handles what has come in, and reports when it is time.
   void turn(Nanoseconds now) override;
@@ -45,6 +47,8 @@ class Agent final : public Steering {
   void take_snapshot(Nanoseconds now, const v1::Snapshot& snapshot);
   void refuse(std::uint64_t revision, std::vector<v1::Problem> problems);
   void save(Nanoseconds now);
+  void take_health(const v1::Health& health);
+  void save_health(Nanoseconds now);
   void report();
 
   Identity identity_;
@@ -53,6 +57,9 @@ class Agent final : public Steering {
   v1::Snapshot live_;        ///< in force
   std::string save_error_;   ///< why live_ is not on disk; empty: it is
   Nanoseconds save_at_ = 0;  ///< when to try again
+  bool health_unsaved_ = false;
+  Nanoseconds health_save_at_ = 0;  ///< not before
+  bool health_save_failed_ = false;
   Nanoseconds report_at_ = 0;
   SteeringClient client_;  ///< last: it asks for hello()
 };

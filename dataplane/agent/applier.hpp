@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "control/model/compile.hpp"
+#include "dataplane/agent/health_book.hpp"
 #include "dataplane/packet/snapshot.hpp"
 #include "dataplane/runtime/clock.hpp"
 #include "dataplane/runtime/publisher.hpp"
@@ -32,14 +35,26 @@ class Applier {
   [[nodiscard]] std::vector<v1::Problem> apply(const v1::Snapshot& snapshot,
                                                const model::Places* places = nullptr);
 
+  /// Puts into force what checks have decided about backends of the live snapshot, by building the
+  /// tables of their services anew beside it. It holds for snapshots to come as well. Returns how
+  /// many backends changed; what the live snapshot does not check is passed over.
+  std::size_t set_health(const v1::Health& health);
+  /// What is known of the backends of the live snapshot.
+  [[nodiscard]] v1::Health health() const { return health_.all(); }
+
   /// Revision of the live snapshot, 0 before the first.
   [[nodiscard]] std::uint64_t revision() const;
 
  private:
+  void keep(HealthBook health, balancer::Source balancer);
+
   Publisher<Snapshot>& publisher_;
   SlotRegistry& slots_;
   model::NodeFacts facts_;
   Follow follow_;
+  HealthBook health_;
+  balancer::Source balancer_;                         ///< what the live snapshot was compiled from
+  std::map<std::string, std::size_t> service_index_;  ///< in balancer_.services
 };
 
 }  // namespace sluice::agent

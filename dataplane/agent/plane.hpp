@@ -20,6 +20,11 @@ class Plane {
   /// changed. `places`, where known, adds files and lines to the problems.
   [[nodiscard]] virtual std::vector<v1::Problem> apply(const v1::Snapshot& snapshot,
                                                        const model::Places* places) = 0;
+  /// Puts into force what checks have decided about backends of the live state. It stays when
+  /// another state comes that checks them.
+  virtual void set_health(const v1::Health& health) = 0;
+  /// What is known of the backends of the live state.
+  [[nodiscard]] virtual v1::Health health() = 0;
   [[nodiscard]] virtual std::vector<v1::PortFact> ports() = 0;
   virtual void sample(Samples& samples) = 0;
   /// Why it does not work as it should; empty if it does.

@@ -98,27 +98,43 @@ StateFile::StateFile(std::string folder)
     : folder_(std::move(folder)), path_(folder_ + "/snapshot") {}
 
 Result<void> StateFile::save(const v1::Snapshot& snapshot) const {
-  const std::string body = snapshot.SerializeAsString();
-  const std::string temporary = path_ + ".new";
+  return put(path_, snapshot.SerializeAsString());
+}
+
+Result<std::optional<v1::Snapshot>> StateFile::load() const {
+  return get<v1::Snapshot>(path_);
+}
+
+Result<void> StateFile::save_health(const v1::Health& health) const {
+  return put(health_path(), health.SerializeAsString());
+}
+
+Result<std::optional<v1::Health>> StateFile::load_health() const {
+  return get<v1::Health>(health_path());
+}
+
+Result<void> StateFile::put(const std::string& path, std::string_view body) const {
+  const std::string temporary = path + ".new";
   if (auto written = write_file(temporary, Header::of(body), body); !written) {
     unlink(temporary.c_str());  // a full disk should not stay full because of us
     return written;
   }
-  if (rename(temporary.c_str(), path_.c_str()) != 0) {
-    return system_fail("cannot put the snapshot in its place", path_);
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    return system_fail("cannot put the snapshot in its place", path);
   }
   return sync_folder(folder_);
 }
 
-Result<std::optional<v1::Snapshot>> StateFile::load() const {
-  const File file(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+template <class Message>
+Result<std::optional<Message>> StateFile::get(const std::string& path) const {
+  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.fd() < 0 && errno == ENOENT) return std::nullopt;
-  if (file.fd() < 0) return system_fail("cannot open the snapshot", path_);
-  const auto bytes = read_whole(file.fd(), path_);
+  if (file.fd() < 0) return system_fail("cannot open the snapshot", path);
+  const auto bytes = read_whole(file.fd(), path);
   if (!bytes) return tl::unexpected(bytes.error());
 
-  const auto damaged = [this](const char* how) {
-    return fail(fmt::format("the saved snapshot is damaged ({})", how), path_,
+  const auto damaged = [&](const char* how) {
+    return fail(fmt::format("the saved snapshot is damaged ({})", how), path,
                 "remove it; the control daemon sends a new one");
   };
   Header header;
@@ -128,11 +144,11 @@ Result<std::optional<v1::Snapshot>> StateFile::load() const {
   const std::string_view body = std::string_view(*bytes).substr(sizeof header);
   if (body.size() != header.length) return damaged("cut short");
   if (Header::of(body).checksum != header.checksum) return damaged("wrong checksum");
-  v1::Snapshot snapshot;
-  if (!snapshot.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+  Message message;
+  if (!message.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
     return damaged("not readable");
   }
-  return snapshot;
+  return message;
 }
 
 }  // namespace sluice::agent

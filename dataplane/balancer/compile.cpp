@@ -34,6 +34,32 @@ Lifetimes lifetimes_of(const ServiceSource& source) {
   return all;
 }
 
+bool has_family(const BackendSource& backend, unsigned family) {
+  return std::any_of(backend.addresses.begin(), backend.addresses.end(),
+                     [&](const IpAddress& a) { return family_of(a) == family; });
+}
+
+/// Lives at one of its addresses.
+bool is_alive(const BackendSource& backend) {
+  return (has_family(backend, 0) && backend.alive[0]) ||
+         (has_family(backend, 1) && backend.alive[1]);
+}
+
+void set_alive(Backend& backend, const BackendSource& source) {
+  backend.alive = is_alive(source);
+  backend.accepts = backend.alive && source.weight != 0;
+}
+
+/// The table of the backends that have an address of this family and may get new flows.
+std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family) {
+  std::vector<MaglevMember> members;
+  for (const BackendSource& backend : service.backends) {
+    const bool takes = has_family(backend, family) && backend.alive[family];
+    members.push_back({backend.name, takes ? backend.weight : 0});
+  }
+  return std::make_shared<MaglevTable>(members, service.table_size);
+}
+
 std::string protocol_text(std::uint8_t protocol) {
   if (protocol == ip_protocol::kTcp) return "TCP";
   return protocol == ip_protocol::kUdp ? "UDP" : fmt::format("protocol {}", protocol);
@@ -173,26 +199,13 @@ class Compiler {
     for (const IpAddress& address : source.addresses)
       backend.addresses[family_of(address)] = address;
     backend.port = source.port == 0 ? service.port : source.port;
-    backend.alive = source.alive;
-    backend.accepts = source.alive && source.weight != 0;
+    set_alive(backend, source);
     backend.service = index;
     backend.slots = traffic_slots("service/" + service.name + "/backend/" + source.name);
     if (backend.id() >= table_->by_id_.size()) table_->by_id_.resize(backend.id() + 1);
     table_->by_id_[backend.id()] = static_cast<std::uint32_t>(table_->backends_.size()) + 1;
     table_->backends_.push_back(backend);
     table_->backend_names_.push_back(source.name);
-  }
-
-  /// The table of the backends that have an address of this family and may get new flows.
-  std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family) {
-    std::vector<MaglevMember> members;
-    for (const BackendSource& backend : service.backends) {
-      const bool has_family =
-          std::any_of(backend.addresses.begin(), backend.addresses.end(),
-                      [&](const IpAddress& a) { return family_of(a) == family; });
-      members.push_back({backend.name, has_family && backend.alive ? backend.weight : 0});
-    }
-    return std::make_shared<MaglevTable>(members, service.table_size);
   }
 
   void fill_listeners() {
@@ -222,6 +235,20 @@ class Compiler {
 tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> compile(const Source& source,
                                                                               SlotRegistry& slots) {
   return Compiler(source, slots).run();
+}
+
+std::shared_ptr<const ServiceTable> with_health(const ServiceTable& before, const Source& source,
+                                                std::span<const std::size_t> services) {
+  auto table = std::make_shared<ServiceTable>(before);
+  for (const std::size_t index : services) {
+    const ServiceSource& from = source.services[index];
+    Service& service = table->services_[index];
+    for (std::size_t b = 0; b < from.backends.size(); ++b)
+      set_alive(table->backends_[service.first_backend + b], from.backends[b]);
+    for (unsigned family = 0; family < service.tables.size(); ++family)
+      if (service.tables[family] != nullptr) service.tables[family] = maglev_of(from, family);
+  }
+  return table;
 }
 
 }  // namespace sluice::balancer

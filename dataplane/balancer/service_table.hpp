@@ -31,7 +31,7 @@ struct Backend {
   std::array<IpAddress, 2> addresses;  ///< by family; unspecified where it has none
   std::uint16_t port = 0;
   bool accepts = false;       ///< lives and has weight: may get new flows
-  bool alive = false;         ///< as health checks said
+  bool alive = false;         ///< as health checks said, at one of its addresses
   std::uint32_t service = 0;  ///< index
   TrafficSlots slots;
   /// What flows remember: the same in every snapshot that knows the backend by this name.
@@ -103,6 +103,8 @@ class ServiceTable {
 
  private:
   friend class Compiler;
+  friend std::shared_ptr<const ServiceTable> with_health(const ServiceTable&, const Source&,
+                                                         std::span<const std::size_t>);
 
   std::vector<Service> services_;
   std::vector<Backend> backends_;
@@ -112,5 +114,10 @@ class ServiceTable {
   std::vector<std::string> backend_names_;
   HashSeed choice_seed_;
 };
+
+/// `before` with what `source`, from which it was compiled, now says of who lives at the services
+/// of these indices. The tables of all others are shared with it.
+[[nodiscard]] std::shared_ptr<const ServiceTable> with_health(
+    const ServiceTable& before, const Source& source, std::span<const std::size_t> services);
 
 }  // namespace sluice::balancer

@@ -1,6 +1,7 @@
 /// What the service table is compiled from: plain values, as the configuration states them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,8 +22,8 @@ struct BackendSource {
   std::vector<IpAddress>
       addresses;           ///< at most one of each family; a service address uses its own family's
   std::uint16_t port = 0;  ///< 0: the service's port
-  std::uint32_t weight = 1;  ///< 0: no new flows (drain)
-  bool alive = true;         ///< from health checks
+  std::uint32_t weight = 1;               ///< 0: no new flows (drain)
+  std::array<bool, 2> alive{true, true};  ///< from health checks, by family: IPv4, IPv6
 };
 
 struct ServiceSource {

@@ -113,6 +113,14 @@ std::vector<v1::Problem> Node::apply(const v1::Snapshot& snapshot, const model::
   return applier_.apply(snapshot, places);
 }
 
+void Node::set_health(const v1::Health& health) {
+  const Nanoseconds begun = clock_.now();
+  const std::size_t changed = applier_.set_health(health);
+  if (changed == 0) return;
+  log_info("health of backends in force",
+           {{"changed", changed}, {"microseconds", (clock_.now() - begun) / kMicrosecond}});
+}
+
 void Node::follow(const Sources& sources) {
   follow_error_.clear();
   const auto note = [this](const ::sluice::Result<void>& done) {

@@ -38,6 +38,8 @@ class Node final : public agent::Plane {
 
   [[nodiscard]] std::vector<v1::Problem> apply(const v1::Snapshot& snapshot,
                                                const model::Places* places) override;
+  void set_health(const v1::Health& health) override;
+  [[nodiscard]] v1::Health health() override { return applier_.health(); }
   [[nodiscard]] std::vector<v1::PortFact> ports() override;
   void sample(agent::Samples& samples) override;
   [[nodiscard]] std::string trouble() override { return trouble_; }

@@ -28,6 +28,10 @@ class FakePlane final : public Plane {
     if (problems.empty()) applied.push_back(snapshot.revision());
     return problems;
   }
+  void set_health(const v1::Health& said) override {
+    for (const v1::BackendHealth& one : said.backends()) *known.add_backends() = one;
+  }
+  v1::Health health() override { return known; }
   std::vector<v1::PortFact> ports() override {
     v1::PortFact port;
     port.set_name("wan");
@@ -46,6 +50,7 @@ class FakePlane final : public Plane {
     for (v1::FromDataplane& out : std::exchange(results, {})) sink(std::move(out));
   }
 
+  v1::Health known;
   std::vector<std::uint64_t> applied;
   std::vector<std::uint64_t> traces;
   std::vector<std::uint64_t> stopped;
@@ -204,6 +209,41 @@ TEST_F(AgentTest, QueriesAndTracesReachThePlaneAndTheirResultsControl) {
   ASSERT_TRUE(turn_until(*agent, [&] { return !plane.stopped.empty(); }));
   EXPECT_THAT(plane.traces, testing::ElementsAre(6));
   EXPECT_THAT(plane.stopped, testing::ElementsAre(6));
+}
+
+TEST_F(AgentTest, HealthReachesThePlaneAndARestartBeginsWithIt) {
+  v1::ToDataplane said;
+  v1::BackendHealth& one = *said.mutable_health()->add_backends();
+  one.set_service("web");
+  one.set_backend("be1");
+  one.set_address("198.18.1.11");
+  {
+    test::FakeControl control(target());
+    control.on_hello = {snapshot(7), said};
+    FakePlane plane;
+    const auto agent = make_agent(plane);
+    EXPECT_TRUE(turn_until(*agent, [&] {
+      const auto saved = StateFile(folder_.path()).load_health();
+      return saved && *saved && (*saved)->backends_size() == 1;
+    }));
+  }
+  FakePlane plane;
+  const auto agent = make_agent(plane);
+  EXPECT_TRUE(agent->begin().empty());
+  ASSERT_EQ(1, plane.known.backends_size());
+  EXPECT_EQ("be1", plane.known.backends(0).backend());
+}
+
+TEST_F(AgentTest, DamagedHealthOnDiskIsNotFatal) {
+  v1::Snapshot saved;
+  saved.set_revision(3);
+  ASSERT_TRUE(StateFile(folder_.path()).save(saved));
+  std::ofstream(StateFile(folder_.path()).health_path()) << "torn";
+  FakePlane plane;
+  const auto agent = make_agent(plane);
+  EXPECT_TRUE(agent->begin().empty());
+  EXPECT_EQ(3U, agent->revision());
+  EXPECT_EQ(0, plane.known.backends_size());
 }
 
 class FileSteeringTest : public testing::Test {

@@ -160,7 +160,7 @@ TEST(Nat, ASynLeavesADeadBackend) {
   const Conversation c{"198.18.0.2", "198.18.100.80", 5000, 80, true};
   const std::string first = lab.backend_of(lab.send(c.forward(tcp_flag::kSyn)).packet);
   for (BackendSource& b : lab.source.services[0].backends)
-    if (b.name == first) b.alive = false;
+    if (b.name == first) b.alive = {false, false};
   lab.apply();
   EXPECT_EQ(first, lab.backend_of(lab.send(c.forward(tcp_flag::kAck)).packet));
   EXPECT_NE(first, lab.backend_of(lab.send(c.forward(tcp_flag::kSyn)).packet));
@@ -215,7 +215,7 @@ TEST(Nat, UdpGoesOnWhenItsBackendIsRemoved) {
 
 TEST(Nat, NoBackend) {
   Balancer lab;
-  for (BackendSource& b : lab.source.services[0].backends) b.alive = false;
+  for (BackendSource& b : lab.source.services[0].backends) b.alive = {false, false};
   for (BackendSource& b : lab.source.services[2].backends) b.weight = 0;
   lab.apply();
   const Conversation web{"198.18.0.2", "198.18.100.80", 5000, 80, true};
