@@ -9,6 +9,19 @@
 namespace sluice::model {
 namespace {
 
+balancer::Mode mode_of(v1::Service::Mode mode) {
+  switch (mode) {
+    case v1::Service::DIRECT_RETURN:
+      return balancer::Mode::direct_return;
+    case v1::Service::IPIP:
+      return balancer::Mode::ipip;
+    case v1::Service::GUE:
+      return balancer::Mode::gue;
+    default:
+      return balancer::Mode::nat;
+  }
+}
+
 /// Turns the texts of one document into values; what cannot be turned is a problem.
 class Compiler {
  public:
@@ -22,6 +35,7 @@ class Compiler {
   void add_port(v1::Port spec, const std::string& name);
   void add_route(const v1::Route& spec);
   void add_service(v1::Service spec, const std::string& name);
+  void add_tunnel(const v1::Tunnel& spec, balancer::TunnelSource& tunnel);
   void add_firewall(v1::Firewall spec, const std::string& name);
   void add_set(const v1::AddressSet& spec, const std::string& name);
   void add_set_text(const std::string& text, firewall::AddressSetSource& set);
@@ -178,8 +192,8 @@ void Compiler::add_service(v1::Service spec, const std::string& name) {
   source.addresses = addresses(spec.addresses(), path_ + ".addresses");
   source.port = static_cast<std::uint16_t>(spec.port());
   source.protocol = spec.protocol() == v1::Service::UDP ? ip_protocol::kUdp : ip_protocol::kTcp;
-  source.mode = spec.mode() == v1::Service::DIRECT_RETURN ? balancer::Mode::direct_return
-                                                          : balancer::Mode::nat;
+  source.mode = mode_of(spec.mode());
+  add_tunnel(spec.tunnel(), source.tunnel);
   source.table_size = spec.table_size();
   const std::string timeouts = path_ + ".timeouts";
   source.tcp_idle = duration(spec.timeouts().tcp_idle(), timeouts + ".tcp_idle");
@@ -196,6 +210,15 @@ void Compiler::add_service(v1::Service spec, const std::string& name) {
     source.backends.push_back(std::move(out));
   }
   sources_.balancer.services.push_back(std::move(source));
+}
+
+void Compiler::add_tunnel(const v1::Tunnel& spec, balancer::TunnelSource& tunnel) {
+  for (const std::string& text : spec.sources()) {
+    tunnel.sources.push_back(
+        prefix(text, path_to(path_ + ".tunnel.sources", tunnel.sources.size())));
+  }
+  tunnel.port = static_cast<std::uint16_t>(spec.port());
+  tunnel.clamp = spec.segment_size() == v1::Tunnel::CLAMP;
 }
 
 void Compiler::add_firewall(v1::Firewall spec, const std::string& name) {

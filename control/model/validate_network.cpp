@@ -8,6 +8,7 @@
 #include "control/model/format.hpp"
 #include "control/model/kinds.hpp"
 #include "control/model/rules.hpp"
+#include "control/model/validate_tunnel.hpp"
 #include "dataplane/packet/address.hpp"
 
 namespace sluice::model {
@@ -106,16 +107,18 @@ void check_backend(const v1::Service& service, const v1::Backend& backend, const
                    "give the backend's own address");
     }
   }
-  if (service.mode() == v1::Service::DIRECT_RETURN && backend.port() != 0 &&
+  if (service.mode() != v1::Service::NAT && backend.port() != 0 &&
       backend.port() != service.port()) {
-    problems.add(path + ".port", "direct return leaves the packet's port as it is",
+    const std::string mode = is_tunnel(service.mode()) ? "a tunnel" : "direct return";
+    problems.add(path + ".port", mode + " leaves the packet's port as it is",
                  "remove the line, or use mode NAT");
   }
 }
 
 void check_families(const v1::Document& document, Problems& problems) {
   const v1::Service& service = document.service();
-  if (service.backends().empty()) return;
+  // A tunnel takes either family in either.
+  if (service.backends().empty() || is_tunnel(service.mode())) return;
   for (int i = 0; i < service.addresses_size(); ++i) {
     const auto address = IpAddress::parse(service.addresses(i));
     if (!address) continue;
@@ -239,6 +242,7 @@ void check_routes(const v1::DesiredState& state, Problems& problems) {
 }
 
 void check_services(const v1::DesiredState& state, Problems& problems) {
+  check_tunnels(state, problems);
   Endpoints endpoints(problems);
   std::set<std::string> service_addresses;
   for (const v1::Document& document : state.documents()) {

@@ -24,7 +24,7 @@ Lifetimes lifetimes_of(const ServiceSource& source) {
   set(FlowState::picked_up, source.tcp_half_open);
   set(FlowState::established, source.tcp_idle);
   // With NAT the backend's FIN will be seen; without, the client's is the last sign there is.
-  const bool direct = source.mode == Mode::direct_return;
+  const bool direct = source.mode != Mode::nat;
   set(FlowState::half_closed_by_client, direct ? source.tcp_closing : source.tcp_idle);
   set(FlowState::half_closed_by_backend, source.tcp_idle);
   set(FlowState::reset_by_client, source.tcp_closing);
@@ -54,7 +54,10 @@ void set_alive(Backend& backend, const BackendSource& source) {
 std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family) {
   std::vector<MaglevMember> members;
   for (const BackendSource& backend : service.backends) {
-    const bool takes = has_family(backend, family) && backend.alive[family];
+    // In a tunnel the backend's other address does too.
+    const bool own = has_family(backend, family);
+    const bool takes =
+        own ? backend.alive[family] : is_tunnel(service.mode) && backend.alive[1 - family];
     members.push_back({backend.name, takes ? backend.weight : 0});
   }
   return std::make_shared<MaglevTable>(members, service.table_size);
@@ -69,7 +72,8 @@ std::string protocol_text(std::uint8_t protocol) {
 
 class Compiler {
  public:
-  Compiler(const Source& source, SlotRegistry& slots) : source_(source), slots_(slots) {}
+  Compiler(const Source& source, SlotRegistry& slots, const Ways& ways)
+      : source_(source), slots_(slots), ways_(ways) {}
 
   tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> run() {
     for (const ServiceSource& service : source_.services)
@@ -79,6 +83,8 @@ class Compiler {
     table_->choice_seed_ = source_.choice_seed;
     for (const ServiceSource& service : source_.services) add(service);
     fill_listeners();
+    sort_unique(table_->tunnel_ends_);
+    sort_unique(table_->tunnel_sources_);
     if (slots_exhausted_)
       report("balancer", fmt::format("out of counter slots (there are {})", slots_.limit()),
              "raise the limit of counters or use fewer services and backends");
@@ -111,6 +117,7 @@ class Compiler {
     check_lifetimes(service, where);
     check_addresses(service, where);
     check_backends(service, where);
+    if (is_tunnel(service.mode)) check_tunnels(service, where, ways_, errors_);
   }
 
   void check_lifetimes(const ServiceSource& service, const std::string& where) {
@@ -144,8 +151,11 @@ class Compiler {
                "name it with letters and dashes");
       if (!names.insert(backend.name).second)
         report(here, "two backends of the service have this name", "rename one of them");
-      if (service.mode == Mode::direct_return && backend.port != 0 && backend.port != service.port)
-        report(here, "direct return cannot change the port", "leave the port out or use NAT");
+      if (service.mode != Mode::nat && backend.port != 0 && backend.port != service.port)
+        report(here,
+               std::string(is_tunnel(service.mode) ? "a tunnel" : "direct return") +
+                   " cannot change the port",
+               "leave the port out or use NAT");
       check_backend_addresses(backend, here);
     }
   }
@@ -184,7 +194,7 @@ class Compiler {
     service.backends = static_cast<std::uint32_t>(source.backends.size());
     service.slots = traffic_slots("service/" + source.name);
     service.lifetimes = lifetimes_of(source);
-    for (const BackendSource& backend : source.backends) add(source, backend, index);
+    for (const BackendSource& backend : source.backends) add(source, backend, index, service);
     for (const IpAddress& address : source.addresses) {
       listeners_.push_back({address, source.port, source.protocol, true, index});
       auto& table = service.tables[family_of(address)];
@@ -194,10 +204,12 @@ class Compiler {
     table_->service_names_.push_back(source.name);
   }
 
-  void add(const ServiceSource& service, const BackendSource& source, std::uint32_t index) {
+  void add(const ServiceSource& service, const BackendSource& source, std::uint32_t index,
+           Service& compiled) {
     Backend backend;
     for (const IpAddress& address : source.addresses)
       backend.addresses[family_of(address)] = address;
+    if (is_tunnel(service.mode)) add_tunnels(service, backend, compiled);
     backend.port = source.port == 0 ? service.port : source.port;
     set_alive(backend, source);
     backend.service = index;
@@ -206,6 +218,24 @@ class Compiler {
     table_->by_id_[backend.id()] = static_cast<std::uint32_t>(table_->backends_.size()) + 1;
     table_->backends_.push_back(backend);
     table_->backend_names_.push_back(source.name);
+  }
+
+  /// A packet of either family may go in an outer header of the other, if the backend has only
+  /// that.
+  void add_tunnels(const ServiceSource& service, Backend& backend, Service& compiled) {
+    backend.marks = packet_flag::kTunnel;
+    backend.tunnels = static_cast<std::uint32_t>(table_->tunnels_.size());
+    for (unsigned family = 0; family < 2; ++family) {
+      IpAddress& end = backend.addresses[family];
+      if (end == IpAddress{}) end = backend.addresses[1 - family];
+      const Way way = way_to(ways_, end);
+      const Tunnel tunnel = tunnel_to(end, service.tunnel, service.mode, way, family == 0);
+      table_->tunnels_.push_back(tunnel);
+      table_->tunnel_ends_.push_back(end);
+      table_->tunnel_sources_.push_back(source_of(service.tunnel, end, way));
+      std::uint16_t& most = compiled.segment_most[family];
+      if (most == 0 || tunnel.segment < most) most = tunnel.segment;
+    }
   }
 
   void fill_listeners() {
@@ -221,8 +251,15 @@ class Compiler {
     }
   }
 
+  template <class T>
+  static void sort_unique(std::vector<T>& all) {
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+  }
+
   const Source& source_;
   SlotRegistry& slots_;
+  const Ways& ways_;
   std::vector<Error> errors_;
   bool slots_exhausted_ = false;
   std::set<std::string> names_;
@@ -233,8 +270,9 @@ class Compiler {
 };
 
 tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> compile(const Source& source,
-                                                                              SlotRegistry& slots) {
-  return Compiler(source, slots).run();
+                                                                              SlotRegistry& slots,
+                                                                              const Ways& ways) {
+  return Compiler(source, slots, ways).run();
 }
 
 std::shared_ptr<const ServiceTable> with_health(const ServiceTable& before, const Source& source,

@@ -31,8 +31,9 @@ struct alignas(64) Flow {
   std::uint8_t protocol = 0;
   FlowState state = FlowState::unused;
   Ticks expires = 0;                  ///< deadline, moved by every packet
-  std::uint32_t backend_id : 31 = 0;  ///< Backend::id: stable across snapshots
-  std::uint32_t direct : 1 = 0;       ///< direct return: no translation, no reply key
+  std::uint32_t backend_id : 30 = 0;  ///< Backend::id: stable across snapshots
+  std::uint32_t direct : 1 = 0;       ///< replies bypass us: no translation, no reply key
+  std::uint32_t tunnel : 1 = 0;       ///< of those: goes in a tunnel
 
   /// forward_key() == key, and reply_key() == key, without building them.
   [[nodiscard]] bool forward_matches(const FlowKey& key) const {

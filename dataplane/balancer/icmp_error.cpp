@@ -5,6 +5,7 @@
 #include "dataplane/packet/bytes.hpp"
 #include "dataplane/packet/checksum.hpp"
 #include "dataplane/packet/extension_headers.hpp"
+#include "dataplane/packet/protocol.hpp"
 
 namespace sluice::balancer {
 namespace {
@@ -49,21 +50,22 @@ void finish(Packet& error, End end, const IpAddress& address, const HashSeed& se
 
 }  // namespace
 
+std::optional<Quote> quote_at(std::uint8_t* ip, unsigned available, std::uint8_t ip_version) {
+  Quote quote;
+  const bool found =
+      ip_version == 4 ? read_ipv4(ip, available, quote) : read_ipv6(ip, available, quote);
+  if (!found || !has_ports(quote.headers.protocol)) return std::nullopt;
+  quote.key.set_transport(quote.headers.protocol, load_be16(quote.headers.l4),
+                          load_be16(quote.headers.l4 + 2));
+  return quote;
+}
+
 std::optional<Quote> quote_of(Packet& error) {
   if (!error.has(packet_flag::kL4) || error.has(packet_flag::kFragment)) return std::nullopt;
   const unsigned start = error.l4 + kIcmpHeader;
   if (start > error.end) return std::nullopt;
-  Quote quote;
-  std::uint8_t* ip = error.data + start;
-  const unsigned available = error.end - start;
-  const bool found =
-      error.ip_version == 4 ? read_ipv4(ip, available, quote) : read_ipv6(ip, available, quote);
-  if (!found || quote.key.source != error.key.destination) return std::nullopt;
-  quote.key.protocol = quote.headers.protocol;
-  if (quote.key.protocol != ip_protocol::kTcp && quote.key.protocol != ip_protocol::kUdp)
-    return std::nullopt;
-  quote.key.source_port = load_be16(quote.headers.l4);
-  quote.key.destination_port = load_be16(quote.headers.l4 + 2);
+  std::optional<Quote> quote = quote_at(error.data + start, error.end - start, error.ip_version);
+  if (quote && quote->key.source != error.key.destination) return std::nullopt;
   return quote;
 }
 

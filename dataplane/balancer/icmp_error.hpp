@@ -14,6 +14,11 @@ struct Quote {
   Headers headers;  ///< inside the error's own buffer
 };
 
+/// The TCP or UDP packet that begins at `ip`, with at least 8 bytes behind its IP headers and not a
+/// later fragment; `available` bytes are there, of a family (4 or 6).
+[[nodiscard]] std::optional<Quote> quote_at(std::uint8_t* ip, unsigned available,
+                                            std::uint8_t ip_version);
+
 /// The TCP or UDP packet that an ICMP error quotes. Nothing if the error is a fragment, quotes less
 /// than headers and 8 bytes, quotes a later fragment, another protocol or another error, or was not
 /// sent to the source of what it quotes.

@@ -31,7 +31,7 @@ inline constexpr unsigned kChooseAttempts = 4;
 [[nodiscard]] inline const Backend* backend_of(const ServiceTable& services, const Flow& flow) {
   const Backend* backend = services.backend_by_id(flow.backend_id);
   if (backend == nullptr || backend->port != flow.backend_port ||
-      backend->addresses[family_of(flow.backend)] != flow.backend)
+      backend->addresses[family_of(flow.service)] != flow.backend)
     return nullptr;
   return backend;
 }

@@ -4,6 +4,7 @@
 #include "dataplane/balancer/icmp_error.hpp"
 #include "dataplane/balancer/packets.hpp"
 #include "dataplane/balancer/service_table.hpp"
+#include "dataplane/balancer/tunnel_error.hpp"
 
 namespace sluice::balancer {
 namespace {
@@ -80,6 +81,7 @@ struct Restorer {
 void restore(Context& context, const ServiceTable& services, FlowTable& flows, Burst& burst) {
   const Ticks now = ticks_of(context.now);
   flows.age(now, kAgedPerBurst);
+  if (services.has_tunnels()) restore_tunnels(context, services, burst);
   if (flows.empty()) return;
   Restorer restorer{context, services, flows, burst, now};
   std::uint64_t balanced = 0;

@@ -1,5 +1,7 @@
 #include "dataplane/balancer/service_table.hpp"
 
+#include <algorithm>
+
 #include "dataplane/balancer/listener_hash.hpp"
 
 namespace sluice::balancer {
@@ -25,6 +27,12 @@ const Backend* ServiceTable::choose(const Service& service, const FlowKey& key,
   HashSeed seed = choice_seed_;
   seed.high += attempt;
   return &backends_[service.first_backend + table->choose(hash_of(key, seed))];
+}
+
+bool ServiceTable::is_tunnel(const IpAddress& source, const IpAddress& destination) const {
+  return std::binary_search(tunnel_ends_.begin(), tunnel_ends_.end(), destination) &&
+         std::any_of(tunnel_sources_.begin(), tunnel_sources_.end(),
+                     [&](const Prefix& prefix) { return prefix.contains(source); });
 }
 
 std::vector<ServiceCounter> ServiceTable::counters() const {

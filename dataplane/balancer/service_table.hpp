@@ -12,6 +12,7 @@
 #include "dataplane/balancer/flow_table.hpp"
 #include "dataplane/balancer/maglev.hpp"
 #include "dataplane/balancer/stages.hpp"
+#include "dataplane/balancer/tunnel.hpp"
 
 namespace sluice::balancer {
 
@@ -28,11 +29,15 @@ struct TrafficSlots {
 };
 
 struct Backend {
-  std::array<IpAddress, 2> addresses;  ///< by family; unspecified where it has none
+  /// By the family of the service's address; unspecified where it has none. In a tunnel's mode an
+  /// address of the other family may stand for one that is missing.
+  std::array<IpAddress, 2> addresses;
   std::uint16_t port = 0;
+  std::uint16_t marks = 0;    ///< packet_flag::kTunnel where its service's mode is a tunnel's
   bool accepts = false;       ///< lives and has weight: may get new flows
   bool alive = false;         ///< as health checks said, at one of its addresses
   std::uint32_t service = 0;  ///< index
+  std::uint32_t tunnels = 0;  ///< index of the tunnel for IPv4, which that for IPv6 follows
   TrafficSlots slots;
   /// What flows remember: the same in every snapshot that knows the backend by this name.
   [[nodiscard]] std::uint32_t id() const { return slots.flows; }
@@ -44,6 +49,8 @@ struct Service {
   std::uint32_t backends = 0;
   TrafficSlots slots;
   Lifetimes lifetimes{};
+  /// By family: the largest TCP segment that fits all its tunnels; 0: handshakes are left alone.
+  std::array<std::uint16_t, 2> segment_most{};
   /// By family; members are indices from first_backend on. Null where the service has no address.
   std::array<std::shared_ptr<const MaglevTable>, 2> tables;
 };
@@ -84,6 +91,15 @@ class ServiceTable {
   [[nodiscard]] const Backend* choose(const Service& service, const FlowKey& key,
                                       unsigned attempt = 0) const;
 
+  /// There are tunnels to backends.
+  [[nodiscard]] bool has_tunnels() const { return !tunnels_.empty(); }
+  /// The tunnel to a backend of such a service, for packets of a family (0 is IPv4).
+  [[nodiscard]] const Tunnel& tunnel(const Backend& backend, unsigned family) const {
+    return tunnels_[backend.tunnels + family];
+  }
+  /// Whether a packet with these outer addresses may have been sent into a tunnel by us.
+  [[nodiscard]] bool is_tunnel(const IpAddress& source, const IpAddress& destination) const;
+
   [[nodiscard]] std::span<const Service> services() const { return services_; }
   [[nodiscard]] std::span<const Backend> backends() const { return backends_; }
   [[nodiscard]] std::uint32_t index_of(const Service& s) const {
@@ -109,7 +125,10 @@ class ServiceTable {
   std::vector<Service> services_;
   std::vector<Backend> backends_;
   std::vector<std::uint32_t> by_id_;  ///< 1 + index of the backend, 0 none
-  std::vector<Listener> listeners_;   ///< open addressing; a power of two, at most half full
+  std::vector<Tunnel> tunnels_;       ///< two for each backend that is reached in one
+  std::vector<Prefix> tunnel_sources_;
+  std::vector<IpAddress> tunnel_ends_;  ///< sorted
+  std::vector<Listener> listeners_;     ///< open addressing; a power of two, at most half full
   std::vector<std::string> service_names_;
   std::vector<std::string> backend_names_;
   HashSeed choice_seed_;

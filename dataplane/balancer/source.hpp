@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,36 @@ namespace sluice::balancer {
 enum class Mode : std::uint8_t {
   nat,            ///< destination translated; replies come back through us
   direct_return,  ///< only the Ethernet destination changes; replies bypass us
+  ipip,           ///< in an IP header of ours (RFC 2003, RFC 2473); replies bypass us
+  gue,            ///< in IP and UDP headers of ours (draft-ietf-intarea-gue, variant 1)
 };
+
+/// The packet goes in a header of ours, in front of the one it came with.
+[[nodiscard]] constexpr bool is_tunnel(Mode mode) {
+  return mode == Mode::ipip || mode == Mode::gue;
+}
+
+/// The outer header of modes ipip and gue.
+struct TunnelSource {
+  /// At most one of each family; host bits follow the flow. Without: the leaving port's address.
+  std::vector<Prefix> sources;
+  std::uint16_t port = 6080;  ///< UDP destination of mode gue
+  bool clamp = true;          ///< lower the MSS of handshakes to what fits
+};
+
+/// The way from us to a backend, as the routes of the same configuration have it.
+struct Way {
+  std::uint16_t mtu = 1500;  ///< of the leaving port
+  IpAddress source;  ///< address of that port, of the destination's family; unspecified: none
+};
+using Ways = std::function<Way(const IpAddress& destination)>;
 
 struct BackendSource {
   std::string name;
-  std::vector<IpAddress>
-      addresses;           ///< at most one of each family; a service address uses its own family's
-  std::uint16_t port = 0;  ///< 0: the service's port
+  /// At most one of each family; a service address uses its own family's, or (tunnels) the other
+  /// where there is none.
+  std::vector<IpAddress> addresses;
+  std::uint16_t port = 0;                 ///< 0: the service's port
   std::uint32_t weight = 1;               ///< 0: no new flows (drain)
   std::array<bool, 2> alive{true, true};  ///< from health checks, by family: IPv4, IPv6
 };
@@ -32,6 +56,7 @@ struct ServiceSource {
   std::uint16_t port = 0;
   std::uint8_t protocol = 0;  ///< ip_protocol::kTcp or kUdp
   Mode mode = Mode::nat;
+  TunnelSource tunnel;
   std::uint32_t table_size = 65537;  ///< Maglev slots: one of the primes validation offers
   std::vector<BackendSource> backends;
   Nanoseconds tcp_idle = 900 * kSecond;

@@ -21,9 +21,10 @@ Flow flow_to(const Packet& p, const Service& service, const Backend& backend, Ti
   flow.backend_port = backend.port;
   flow.protocol = p.key.protocol;
   flow.state = first_state(p.key.protocol, p.tcp_flags);
-  flow.direct = service.mode == Mode::direct_return ? 1 : 0;
+  flow.direct = service.mode == Mode::nat ? 0 : 1;
+  flow.tunnel = is_tunnel(service.mode) ? 1 : 0;
   flow.expires = now + service.lifetimes[static_cast<unsigned>(flow.state)];
-  flow.backend_id = backend.id() & 0x7fffffffU;
+  flow.backend_id = backend.id() & 0x3fffffffU;
   return flow;
 }
 
@@ -40,6 +41,12 @@ struct Translator {
     context.slots->add(backend.slots.forward, bytes);
   }
 
+  /// To the backend as it is, perhaps in a tunnel.
+  static void pass_on(Packet& p, const Backend& backend, const IpAddress& address) {
+    p.via = &address;
+    p.flags |= backend.marks;
+  }
+
   /// Towards the backend; `direct` by the flow where there is one, whatever the service says now.
   void deliver(Packet& p, const Backend& backend, bool direct) {
     p.service = backend.service + 1;
@@ -47,7 +54,7 @@ struct Translator {
     p.flags |= packet_flag::kTranslated;
     const IpAddress& address = backend.addresses[family_of(p.key.destination)];
     if (direct)
-      p.via = &address;
+      pass_on(p, backend, address);
     else
       rewrite(p, End::destination, address, backend.port, context.seed);
     count(p, backend);
@@ -61,10 +68,18 @@ struct Translator {
     return flows.find(p.key, p.hash, now);
   }
 
+  /// The flow's backend, unless the way there is gone: what went in a tunnel may be hops away.
+  const Backend* way_of(const Flow& flow) const {
+    const Backend* backend = backend_of(services, flow);
+    const bool lost = flow.tunnel != 0 && backend != nullptr &&
+                      services.services()[backend->service].mode == Mode::nat;
+    return lost ? nullptr : backend;
+  }
+
   void known(unsigned i, std::uint32_t index, bool shared) {
     Packet& p = burst.packets[i];
     const Flow& flow = flows.flow(index);
-    const Backend* backend = backend_of(services, flow);
+    const Backend* backend = way_of(flow);
     const bool udp = p.key.protocol == ip_protocol::kUdp;
     const bool begins = begins_connection(p);
     const bool dead = backend == nullptr || !backend->alive;
@@ -100,7 +115,7 @@ struct Translator {
         return burst.drop(i, outcome == FlowTable::Inserted::full ? DropReason::flow_table_full
                                                                   : DropReason::flow_collision);
     }
-    deliver(p, *backend, service->mode == Mode::direct_return);
+    deliver(p, *backend, service->mode != Mode::nat);
   }
 
   /// Begins a flow to `backend`, or to another where its replies would look like another flow's.
@@ -129,17 +144,17 @@ struct Translator {
     bool direct = false;
     if (hit.side == FlowTable::Side::forward) {
       p.flow = hit.index + 1;
-      backend = backend_of(services, flows.flow(hit.index));
+      backend = way_of(flows.flow(hit.index));
       direct = flows.flow(hit.index).direct;
     } else if (const Service* service =
                    services.find(key.destination, key.destination_port, key.protocol)) {
       backend = services.choose(*service, key);
-      direct = service->mode == Mode::direct_return;
+      direct = service->mode != Mode::nat;
     }
     if (backend == nullptr) return;  // left to the route: it is about nothing of ours
     const IpAddress& address = backend->addresses[family_of(key.destination)];
     if (direct)
-      p.via = &address;
+      pass_on(p, *backend, address);
     else
       translate_error(p, *quote, address, backend->port, context.seed);
     p.flags |= packet_flag::kTranslated;

@@ -52,6 +52,7 @@ struct Context {
   Emitter* emitter = nullptr;
   TokenBucket icmp_errors{1000,
                           100};  ///< errors that this worker may send (RFC 4443 section 2.4 (f))
+  std::uint16_t ipv4_id = 0;     ///< of the next IPv4 header that begins here (RFC 6864)
   TokenBucket punts{10'000, 1'000};  ///< packets that this worker may give to the host
 };
 

@@ -20,6 +20,12 @@ std::string flow_text(const FlowKey& key) {
          endpoint(key.destination, key.destination_port, ports);
 }
 
+/// The protocol too where it is another one: the packet is in a tunnel now.
+std::string key_text(const FlowKey& before, const FlowKey& now) {
+  if (before.protocol == now.protocol) return flow_text(now);
+  return protocol_name(now.protocol) + " " + flow_text(now);
+}
+
 void append(std::string& text, const std::string& part) {
   if (part.empty()) return;
   if (!text.empty()) text += ", ";
@@ -41,7 +47,9 @@ std::string change_text(const TraceStep& before, const TraceStep& step, const Sn
     append(text, "service " + service_name(snapshot, step.service));
   if (step.backend != before.backend)
     append(text, "backend " + backend_name(snapshot, step.backend));
-  if (!(step.key == before.key)) append(text, "now " + flow_text(step.key));
+  if (step.service != before.service && step.service != 0)
+    append(text, "mode " + mode_name(snapshot, step.service));
+  if (!(step.key == before.key)) append(text, "now " + key_text(before.key, step.key));
   if (step.next_hop != before.next_hop || is_route(step))
     append(text, next_hop_name(snapshot, step.next_hop));
   if (step.out_port != before.out_port)
@@ -65,6 +73,21 @@ std::string service_name(const Snapshot& snapshot, std::uint32_t service) {
   return service == 0 ? std::string{} : snapshot.balancer->service_name(service - 1);
 }
 
+std::string mode_name(const Snapshot& snapshot, std::uint32_t service) {
+  if (service == 0) return {};
+  switch (snapshot.balancer->services()[service - 1].mode) {
+    case balancer::Mode::direct_return:
+      return "DIRECT_RETURN";
+    case balancer::Mode::ipip:
+      return "IPIP";
+    case balancer::Mode::gue:
+      return "GUE";
+    case balancer::Mode::nat:
+      break;
+  }
+  return "NAT";
+}
+
 std::string backend_name(const Snapshot& snapshot, std::uint32_t backend) {
   return backend == 0 ? std::string{} : snapshot.balancer->backend_name(backend - 1);
 }
@@ -74,6 +97,7 @@ std::string kinds_name(std::uint8_t kinds) {
   if ((kinds & route::local_kind::kHost) != 0) append(text, "host");
   if ((kinds & route::local_kind::kService) != 0) append(text, "service");
   if ((kinds & route::local_kind::kNameServer) != 0) append(text, "name server");
+  if ((kinds & route::local_kind::kTunnel) != 0) append(text, "tunnel source");
   return text;
 }
 

@@ -14,6 +14,8 @@ namespace sluice {
 [[nodiscard]] std::string rule_name(const Snapshot& snapshot, std::uint32_t rule);
 [[nodiscard]] std::string service_name(const Snapshot& snapshot, std::uint32_t service);
 [[nodiscard]] std::string backend_name(const Snapshot& snapshot, std::uint32_t backend);
+/// How the packets of a service reach its backends, as the configuration writes it: "NAT".
+[[nodiscard]] std::string mode_name(const Snapshot& snapshot, std::uint32_t service);
 /// "by 198.18.0.254 on port wan", "connected on port lan", "ours: name server", "no route", ...
 [[nodiscard]] std::string next_hop_name(const Snapshot& snapshot, std::uint32_t next_hop);
 /// "host, name server": what lives at an address of ours, by local_kind bits.
@@ -27,7 +29,8 @@ namespace sluice {
 /// A trace step in words.
 struct StepText {
   std::string stage;
-  std::string decision;  ///< "established", "rule edge:12 drop", "service web, backend be2"
+  std::string
+      decision;  ///< "established", "rule edge:12 drop", "service web, backend be2, mode NAT"
 };
 
 /// "udp 198.18.0.2:5000 > 198.18.100.53:53 length 74"

@@ -17,7 +17,8 @@ inline constexpr unsigned kBurstMax = 64;
 
 /// IP protocol numbers that the stages name.
 namespace ip_protocol {
-inline constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmp6 = 58, kSctp = 132;
+inline constexpr std::uint8_t kIcmp = 1, kIpv4 = 4, kTcp = 6, kUdp = 17, kIpv6 = 41, kIcmp6 = 58,
+                              kSctp = 132;
 }
 
 /// TCP flag bits.
@@ -44,6 +45,8 @@ inline constexpr std::uint16_t kIcmpError =
 inline constexpr std::uint16_t kTraced = 2048;  ///< a trace filter matched
 inline constexpr std::uint16_t kHanded = 4096;  ///< came from another worker
 inline constexpr std::uint16_t kHandedAgain = 8192;  ///< and before that from a third
+inline constexpr std::uint16_t kTunnel =
+    16384;  ///< goes in a header of ours: what parse found is about that one, once it is in front
 }  // namespace packet_flag
 
 /// State of the packet's connection, as a rule may ask for it.

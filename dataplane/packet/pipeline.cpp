@@ -12,6 +12,7 @@
 #include "dataplane/packet/parse.hpp"
 #include "dataplane/packet/spread.hpp"
 #include "dataplane/packet/why.hpp"
+#include "dataplane/route/icmp_error.hpp"
 #include "dataplane/route/neighbours.hpp"
 #include "dataplane/route/table.hpp"
 
@@ -31,7 +32,8 @@ struct Pipeline::Turn {
   std::uint64_t link_control = 0;  ///< ARP and neighbour discovery
   std::uint64_t services = 0;      ///< to an address of a balanced service
   std::uint64_t names = 0;         ///< to an address of a name server
-  std::uint64_t host = 0;          ///< to an interface address
+  std::uint64_t host = 0;          ///< to an interface address, or to the source of tunnels
+  std::uint64_t tunnels = 0;       ///< to a backend that is reached in a tunnel
 
   /// Of a rehearsal: the pipeline whose tables are borrowed from, and what was found there.
   const Pipeline* live = nullptr;
@@ -49,6 +51,14 @@ void for_each_in(Burst& burst, std::uint64_t set, F&& f) {
     const auto i = static_cast<unsigned>(std::countr_zero(rest));
     f(i, burst.packets[i]);
   }
+}
+
+/// The route of packets whose destination is another one now.
+void look_up_again(Turn& t, std::uint64_t changed) {
+  if (changed == 0) return;
+  const std::uint64_t alive = std::exchange(t.burst.alive, changed);
+  route::look_up(t.context, *t.snapshot.route, t.burst);
+  t.burst.alive = alive;
 }
 
 struct Parse {
@@ -118,7 +128,7 @@ struct Route {
       const std::uint64_t bit = std::uint64_t{1} << i;
       if ((kinds & route::local_kind::kService) != 0) t.services |= bit;
       if ((kinds & route::local_kind::kNameServer) != 0) t.names |= bit;
-      if ((kinds & route::local_kind::kHost) != 0) t.host |= bit;
+      if ((kinds & (route::local_kind::kHost | route::local_kind::kTunnel)) != 0) t.host |= bit;
     });
   }
 };
@@ -143,17 +153,32 @@ struct Translate {
     std::uint64_t translated = 0;
     for_each_in(t.burst, t.services, [&](unsigned i, const Packet& p) {
       if (p.has(packet_flag::kTranslated)) translated |= std::uint64_t{1} << i;
+      if (p.has(packet_flag::kTunnel)) t.tunnels |= std::uint64_t{1} << i;
     });
-    look_up_again(t, translated);
+    look_up_again(t, translated & ~t.tunnels);
     t.services &= ~translated;
     t.names &= ~translated;
     t.host &= ~translated;
   }
-  static void look_up_again(Turn& t, std::uint64_t translated) {
-    if (translated == 0) return;
-    const std::uint64_t alive = std::exchange(t.burst.alive, translated);
-    route::look_up(t.context, *t.snapshot.route, t.burst);
-    t.burst.alive = alive;
+};
+
+struct Encapsulate {
+  static constexpr std::string_view kName = "encapsulate";
+  static constexpr std::string_view kDoes = "packets into tunnels get their outer header";
+  static bool needed(const Turn& t) { return (t.tunnels & t.burst.alive) != 0; }
+  /// The route is that of the outer header, which may be of another family.
+  static void run(Turn& t) {
+    const balancer::ServiceTable& services = *t.snapshot.balancer;
+    const balancer::Unfit unfit = balancer::encapsulate(t.context, services, t.burst, t.tunnels);
+    for_each_in(t.burst, unfit.expired, [&](unsigned i, const Packet&) {
+      route::answer_with_error(t.context, *t.snapshot.route, t.burst, i,
+                               route::IcmpError::ttl_exceeded, DropReason::ttl_exceeded);
+    });
+    for_each_in(t.burst, unfit.too_big, [&](unsigned i, const Packet& p) {
+      route::answer_with_error(t.context, *t.snapshot.route, t.burst, i, route::IcmpError::too_big,
+                               DropReason::too_big, balancer::mtu_within_tunnel(services, p));
+    });
+    look_up_again(t, t.tunnels & t.burst.alive);
   }
 };
 
@@ -185,8 +210,8 @@ struct Deliver {
 };
 
 /// The path. A stage is skipped when no packet of the burst can need it.
-using Path =
-    std::tuple<Parse, Spread, Early, Resolve, Restore, Track, Route, Filter, Translate, Deliver>;
+using Path = std::tuple<Parse, Spread, Early, Resolve, Restore, Track, Route, Filter, Translate,
+                        Encapsulate, Deliver>;
 inline constexpr std::size_t kStages = std::tuple_size_v<Path>;
 static_assert(kStages <= kTraceSteps);
 

@@ -12,7 +12,8 @@ struct Named {
 /// The first name of a number is the one that is shown.
 constexpr Named kNames[] = {{"tcp", ip_protocol::kTcp},      {"udp", ip_protocol::kUdp},
                             {"icmp", ip_protocol::kIcmp},    {"icmp6", ip_protocol::kIcmp6},
-                            {"icmpv6", ip_protocol::kIcmp6}, {"sctp", ip_protocol::kSctp}};
+                            {"icmpv6", ip_protocol::kIcmp6}, {"sctp", ip_protocol::kSctp},
+                            {"ipip", ip_protocol::kIpv4},    {"ipv6", ip_protocol::kIpv6}};
 
 }  // namespace
 

@@ -31,8 +31,30 @@ route::Source with_locals(const Sources& sources) {
     for (const IpAddress& address : server.addresses)
       kinds[address] |= route::local_kind::kNameServer;
   route::Source out = sources.route;
+  for (const auto& service : sources.balancer.services)
+    if (balancer::is_tunnel(service.mode))
+      for (const Prefix& source : service.tunnel.sources)
+        out.locals.push_back({source, route::local_kind::kTunnel});
   for (const auto& [address, kind] : kinds) out.locals.push_back({host_prefix(address), kind});
   return out;
+}
+
+/// What the balancer's tunnels need to know of the routes. Where only an advertised router may
+/// lead, any port may be the one that does.
+balancer::Ways ways_of(const route::Table* table) {
+  if (table == nullptr) return {};
+  return [table](const IpAddress& destination) {
+    const route::NextHop& hop = table->next_hop(table->find(destination, kNoPort));
+    balancer::Way way;
+    way.source = table->source_address(hop.port, destination.is_v4());
+    if (hop.port != kNoPort) {
+      way.mtu = table->port(hop.port).mtu;
+    } else {
+      for (const route::Port& port : table->ports())
+        if (port.known) way.mtu = std::min(way.mtu, port.mtu);
+    }
+    return way;
+  };
 }
 
 Stations stations_of(const route::Source& source) {
@@ -55,7 +77,8 @@ tl::expected<std::shared_ptr<const Snapshot>, std::vector<Error>> compile(const 
   snapshot->revision = revision;
   keep(route::compile(with_locals(sources)), snapshot->route, errors);
   keep(firewall::compile(sources.firewall, slots), snapshot->firewall, errors);
-  keep(balancer::compile(sources.balancer, slots), snapshot->balancer, errors);
+  keep(balancer::compile(sources.balancer, slots, ways_of(snapshot->route.get())),
+       snapshot->balancer, errors);
   keep(dns::compile(sources.dns, slots), snapshot->dns, errors);
   if (!errors.empty()) return tl::unexpected(std::move(errors));
   snapshot->stations = stations_of(sources.route);

@@ -50,12 +50,13 @@ void VerdictWriter::write(std::uint64_t number, const TraceRecord& record,
   fmt::memory_buffer line;
   fmt::format_to(std::back_inserter(line),
                  R"({{"n": {}, "in": {}, "verdict": {}, "reason": {}, "stage": {}, "rule": {}, )"
-                 R"("service": {}, "backend": {}, "out": {}, "cycles": {}}})"
+                 R"("service": {}, "backend": {}, "mode": {}, "out": {}, "cycles": {}}})"
                  "\n",
                  number, json(port_name(snapshot_, record.in_port)), json(name_of(record.verdict)),
                  json(dropped ? name_of(record.reason) : ""), json(deciding_stage(record)),
                  json(rule_name(snapshot_, last.rule)), json(service_name(snapshot_, last.service)),
-                 json(backend_name(snapshot_, last.backend)), json(port_name(snapshot_, out)),
+                 json(backend_name(snapshot_, last.backend)),
+                 json(mode_name(snapshot_, last.service)), json(port_name(snapshot_, out)),
                  cycles ? std::to_string(*cycles) : "null");
   file_.put(std::string_view(line.data(), line.size()));
 }

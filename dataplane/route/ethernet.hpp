@@ -8,6 +8,7 @@
 #include "dataplane/packet/bytes.hpp"
 #include "dataplane/packet/checksum.hpp"
 #include "dataplane/packet/context.hpp"
+#include "dataplane/packet/ttl.hpp"
 #include "dataplane/route/table.hpp"
 
 namespace sluice::route {
@@ -57,25 +58,10 @@ inline void strip_tags(Packet& p) {
   p.vlan = 0;
 }
 
-/// TTL or hop limit less one. The IPv4 checksum covers the TTL in the high byte of a word, so it
-/// grows by 0x100 (RFC 1141); 0xffff, which no header sums to, is 0 (RFC 1624 section 3). Packets
-/// of this host have not crossed a router yet and keep their TTL.
-inline void decrement_ttl(Packet& p) {
-  if (p.has(packet_flag::kFromHost)) return;
-  --p.ttl;
-  std::uint8_t* ip = p.l3_bytes();
-  if (p.ip_version == 6) {
-    ip[7] = p.ttl;
-    return;
-  }
-  const std::uint32_t checksum = load_be16(ip + 10) + 0x100U;
-  ip[8] = p.ttl;
-  store_be16(ip + 10, static_cast<std::uint16_t>(checksum + (checksum >= 0xffff ? 1 : 0)));
-}
-
 /// The last rewrite of a forwarded packet: TTL, VLAN tags, padding, Ethernet addresses, out_port.
+/// The outer header of a tunnel begins here and keeps its TTL.
 inline void leave(const Port& port, PortId id, const MacAddress& to, Packet& p) {
-  decrement_ttl(p);
+  if (!p.has(packet_flag::kTunnel)) decrement_ttl(p);
   if (p.l3 != kEthernetSize) strip_tags(p);
   if (p.length > p.end) p.length = std::max(p.end, std::min<std::uint16_t>(p.length, kFrameLeast));
   set_ether(p.data, to, port.mac);

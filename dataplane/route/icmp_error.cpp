@@ -64,7 +64,9 @@ bool single_host(const Table& table, const Packet& p) {
 
 bool may_tell(const Table& table, const Packet& p) {
   if (!p.has(kIp) || p.has(kGroupMac) || p.has(kLaterFragment)) return false;
-  if (p.has(kTranslated) || p.has(kRestored) || is_icmp_error(p)) return false;
+  // With another next hop alone (Packet::via) the packet is the one that its sender knows.
+  if ((p.has(kTranslated) && p.via == nullptr) || p.has(kRestored) || is_icmp_error(p))
+    return false;
   const auto& hop = table.next_hop(table.find(p.key.destination, p.in_port));
   return hop.kind != RouteKind::not_routable && single_host(table, p);
 }

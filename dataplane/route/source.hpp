@@ -41,6 +41,7 @@ inline constexpr std::uint8_t kHost =
     1;  ///< interface address: ICMP is ours, the rest is the host's
 inline constexpr std::uint8_t kService = 2;     ///< address of a balanced service
 inline constexpr std::uint8_t kNameServer = 4;  ///< DNS over UDP is answered here
+inline constexpr std::uint8_t kTunnel = 8;      ///< source of packets in tunnels to backends
 }  // namespace local_kind
 
 struct LocalAddress {

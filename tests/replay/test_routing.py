@@ -14,7 +14,7 @@ def test_ipv4_is_forwarded_by_its_route(tmp_path):
     done = replay(tmp_path, [frame])
     assert done.frames == [("lan", 1_700_000_000.0, bytes(forwarded(frame)))]
     assert done.verdicts == [{"n": 1, "in": "wan", "verdict": "sent", "reason": None, "stage": "deliver",
-                              "rule": None, "service": None, "backend": None, "out": "lan", "cycles": None}]
+                              "rule": None, "service": None, "backend": None, "mode": None, "out": "lan", "cycles": None}]
 
 
 def test_ipv6_is_forwarded_by_its_route(tmp_path):

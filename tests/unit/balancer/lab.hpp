@@ -58,8 +58,8 @@ inline Source lab_source() {
 /// One worker's balancer.
 struct Balancer {
   explicit Balancer(Source initial = lab_source(), std::uint16_t workers = 1,
-                    std::uint16_t worker = 0)
-      : source(std::move(initial)) {
+                    std::uint16_t worker = 0, MemoryPool::Layout layout = {})
+      : harness(layout), source(std::move(initial)) {
     apply();
     FlowTableOptions options;
     options.flows_max = source.flows_max;
@@ -73,7 +73,7 @@ struct Balancer {
 
   /// Compiles `source` as it is now.
   void apply() {
-    auto compiled = compile(source, harness.registry);
+    auto compiled = compile(source, harness.registry, ways);
     if (!compiled) throw std::runtime_error(compiled.error().front().text());
     services = *compiled;
   }
@@ -106,6 +106,7 @@ struct Balancer {
 
   test::StageHarness harness;
   Source source;
+  Ways ways;
   std::shared_ptr<const ServiceTable> services;
   std::unique_ptr<FlowTable> flows;
 };

@@ -192,6 +192,48 @@ INSTANTIATE_TEST_SUITE_P(
                         "addresses: [198.18.100.9], port: 80, mode: direct_return, backends: "
                         "[{name: a, addresses: [198.18.1.11], port: 8080}]"),
                 "direct return leaves the packet's port as it is"},
+        Refused{"tunnel_port",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: ipip, backends: "
+                        "[{name: a, addresses: [198.18.1.11], port: 8080}]"),
+                "spec.backends[0].port: a tunnel leaves the packet's port as it is"},
+        Refused{"tunnel_without_a_tunnel",
+                service("x", "addresses: [198.18.100.9], port: 80, tunnel: {port: 6081}"),
+                "spec.tunnel: mode NAT has no tunnel; remove it, or use mode IPIP or GUE"},
+        Refused{"ipip_with_a_port",
+                service("x", "addresses: [198.18.100.9], port: 80, mode: IPIP, tunnel: {port: 1}"),
+                "spec.tunnel.port: IP in IP has no ports"},
+        Refused{"tunnel_sources_of_one_family",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: GUE, tunnel: {sources: "
+                        "[10.0.0.0/8, 10.1.1.1]}"),
+                "spec.tunnel.sources[1]: two sources of one family"},
+        Refused{"tunnel_source_multicast",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: GUE, tunnel: {sources: "
+                        "[224.0.0.0/8]}"),
+                "spec.tunnel.sources[0]: '224.0.0.0/8' is no source"},
+        Refused{"tunnel_source_host_bits",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: GUE, tunnel: {sources: "
+                        "[10.0.0.1/8]}"),
+                "spec.tunnel.sources[0]: "},
+        Refused{"tunnel_source_of_a_port",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: GUE, tunnel: {sources: "
+                        "[198.18.1.0/25]}"),
+                "spec.tunnel.sources[0]: '198.18.1.0/25' holds addresses of "},
+        Refused{"tunnel_source_of_a_service",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: GUE, tunnel: {sources: "
+                        "[198.18.100.80]}"),
+                "'198.18.100.80/32' holds addresses of Service/web"},
+        Refused{"tunnel_source_of_a_route",
+                AFTER "Route\nname: r\nspec: {prefix: 10.1.0.0/16, blackhole: true}\n" +
+                    service("x",
+                            "addresses: [198.18.100.9], port: 80, mode: GUE, tunnel: {sources: "
+                            "[10.0.0.0/8]}"),
+                "'10.0.0.0/8' holds addresses of Route/r"},
         Refused{"table_size",
                 service("x", "addresses: [198.18.100.9], port: 80, table_size: 65536"),
                 "65536 is not a size of the Maglev table; use 1021, 4093"},

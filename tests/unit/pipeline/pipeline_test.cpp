@@ -83,8 +83,9 @@ Bytes syn(std::uint16_t port = 5000) {
 TEST(Path, HasTheseStagesInThisOrder) {
   std::vector<std::string> names;
   for (unsigned i = 0; stage_name(i) != "unknown"; ++i) names.emplace_back(stage_name(i));
-  EXPECT_THAT(names, ::testing::ElementsAre("parse", "spread", "early", "resolve", "restore",
-                                            "track", "route", "filter", "translate", "deliver"));
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("parse", "spread", "early", "resolve", "restore", "track",
+                                     "route", "filter", "translate", "encapsulate", "deliver"));
   std::size_t at = 0;
   const std::string picture = describe_path();
   for (const std::string& name : names) {
