@@ -78,7 +78,7 @@ class Bench {
   void parse_burst() {
     burst_.count = kBurst;
     burst_.start();
-    parse(harness_.context, burst_);
+    parse({}, burst_);
   }
   void balance_burst() {
     restore(harness_.context, *services_, flows_, burst_);
@@ -133,7 +133,7 @@ class Bench {
   void run(unsigned count) {
     burst_.count = count;
     burst_.start();
-    parse(harness_.context, burst_);
+    parse({}, burst_);
     balance_burst();
   }
   void reply(std::uint32_t n) {

@@ -106,7 +106,7 @@ class Bench {
   void parse_burst() {
     burst_.count = kBurst;
     burst_.start();
-    parse(harness_.context, burst_);
+    parse({}, burst_);
   }
   void answer_burst() {
     dns::answer(harness_.context, zones_, burst_, ~std::uint64_t{0});

@@ -95,10 +95,10 @@ class Frames {
     store_be16(ip + 10, 0);
     store_be16(ip + 10, checksum_finish(checksum_sum({ip, 20})));
   }
-  Burst& parsed(Context& context, unsigned count) {
+  Burst& parsed(unsigned count) {
     burst_.count = count;
     burst_.start();
-    parse(context, burst_);
+    parse({}, burst_);
     return burst_;
   }
 
@@ -167,7 +167,7 @@ void classify(benchmark::State& state, bool met) {
       if (!met) target.port = static_cast<std::uint16_t>(random() % 1024);
       frames.stamp(i, target, 5000);
     }
-    Burst& burst = frames.parsed(bench.context(), kBurst);
+    Burst& burst = frames.parsed(kBurst);
     bench.measure(state, burst);
     if ((burst.alive == 0) != met) return state.SkipWithError("a packet met the wrong rule");
   }
@@ -198,9 +198,9 @@ void track(benchmark::State& state, bool tcp) {
   const std::uint8_t ack = tcp ? tcp_flag::kAck : 0;
   for (std::uint32_t n = 0; n < count; ++n) {
     frames.stamp(0, flow(n), port_of(n), ack);
-    bench.pass(frames.parsed(bench.context(), 1));
+    bench.pass(frames.parsed(1));
     stamp_reply(frames, n, ack);
-    bench.pass(frames.parsed(bench.context(), 1));
+    bench.pass(frames.parsed(1));
   }
   if (bench.connections() != count) return state.SkipWithError("not all connections were opened");
   std::mt19937 random(1);
@@ -209,7 +209,7 @@ void track(benchmark::State& state, bool tcp) {
       const auto n = static_cast<std::uint32_t>((std::uint64_t{random()} * count) >> 32U);
       frames.stamp(i, flow(n), port_of(n), ack);
     }
-    Burst& burst = frames.parsed(bench.context(), kBurst);
+    Burst& burst = frames.parsed(kBurst);
     bench.measure(state, burst);
     if (burst.alive != ~std::uint64_t{0}) return state.SkipWithError("a packet was dropped");
   }
@@ -225,7 +225,7 @@ void open(benchmark::State& state) {
   std::uint32_t next = 0;
   const auto fresh = [&]() -> Burst& {
     for (unsigned i = 0; i < kBurst; ++i, ++next) frames.stamp(i, flow(next), port_of(next));
-    return frames.parsed(bench.context(), kBurst);
+    return frames.parsed(kBurst);
   };
   while (next < count) bench.pass(fresh());
   for (auto _ : state) {

@@ -74,7 +74,7 @@ class Bench {
   void turn(Work work) {
     restore();
     if (work == Work::restore) return benchmark::ClobberMemory();
-    route::look_up(harness_.context, *table_, burst_);
+    route::look_up(*table_, burst_);
     if (work == Work::forward)
       route::forward(harness_.context, *table_, neighbours_, burst_);
     else
@@ -110,7 +110,7 @@ class Bench {
     p.length = static_cast<std::uint16_t>(frame.size());
     p.room = kFrameRoom;
     p.in_port = kWan;
-    if (parse(p, HashSeed{}) != DropReason::none) std::abort();
+    if (parse(p) != DropReason::none) std::abort();
     std::memcpy(heads_[i].data(), p.data, sizeof(Head));
   }
 

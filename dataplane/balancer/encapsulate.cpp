@@ -99,6 +99,7 @@ class Encapsulator {
     Packet& p = burst_.packets[i];
     const unsigned before = kEthernetSize + tunnel.size;
     decrement_ttl(p);  // RFC 2003 section 3.1, RFC 2473 section 3.1: once, as it is forwarded
+    const std::uint64_t hash = hash_of(p.key, context_.seed);  // of the flow within
     const bool sum_needed = tunnel.gue && tunnel.ip_version == 6;
     const std::uint64_t sum = sum_needed ? inner_sum(p, inner.size) : 0;
     std::uint8_t* frame = make_room(p, before, inner.size);
@@ -107,16 +108,16 @@ class Encapsulator {
     store_be16(ip - 2, tunnel.ip_version == 4 ? 0x0800 : 0x86dd);
     std::memcpy(ip, tunnel.header.data(), tunnel.size);
     if (tunnel.ip_version == 4)
-      finish4(ip, p, inner, tunnel);
+      finish4(ip, hash, inner, tunnel);
     else
-      finish6(ip, p, inner, tunnel);
-    if (tunnel.gue) finish_udp(ip + tunnel.ip_size(), ip, p.hash, inner.size, sum_needed, sum);
+      finish6(ip, hash, inner, tunnel);
+    if (tunnel.gue) finish_udp(ip + tunnel.ip_size(), ip, hash, inner.size, sum_needed, sum);
     become_outer(p, tunnel, before + inner.size);
   }
 
   /// RFC 2003 section 3.1. The checksum adds what differs to the sum of the template. Unique
   /// identifiers matter only without DF (RFC 6864), but cost nothing.
-  void finish4(std::uint8_t* ip, const Packet& p, const Inner& inner, const Tunnel& tunnel) {
+  void finish4(std::uint8_t* ip, std::uint64_t hash, const Inner& inner, const Tunnel& tunnel) {
     constexpr std::uint16_t kDontFragment = 0x4000;
     const auto total = static_cast<std::uint16_t>(tunnel.size + inner.size);
     const auto fragment = static_cast<std::uint16_t>(inner.whole ? kDontFragment : 0);
@@ -125,19 +126,20 @@ class Encapsulator {
     store_be16(ip + 2, total);
     store_be16(ip + 4, id);
     store_be16(ip + 6, fragment);
-    const std::uint32_t varied = vary(ip + 12, p.hash, tunnel.spread);
+    const std::uint32_t varied = vary(ip + 12, hash, tunnel.spread);
     const std::uint64_t sum = std::uint64_t{__builtin_bswap16(tunnel.sum)} + inner.traffic_class +
                               total + id + fragment + varied;
     store_be16(ip + 10, checksum_finish(sum));
   }
 
   /// RFC 2473 section 6, with the flow label of RFC 6438.
-  static void finish6(std::uint8_t* ip, const Packet& p, const Inner& inner, const Tunnel& tunnel) {
+  static void finish6(std::uint8_t* ip, std::uint64_t hash, const Inner& inner,
+                      const Tunnel& tunnel) {
     constexpr std::uint64_t kFlowLabel = 0xfffff;
     store_be32(ip, 0x6000'0000U | std::uint32_t{inner.traffic_class} << 20U |
-                       static_cast<std::uint32_t>((p.hash >> 44U) & kFlowLabel));
+                       static_cast<std::uint32_t>((hash >> 44U) & kFlowLabel));
     store_be16(ip + 4, static_cast<std::uint16_t>(tunnel.size - Tunnel::kIpv6Size + inner.size));
-    static_cast<void>(vary(ip + 20, p.hash, tunnel.spread));
+    static_cast<void>(vary(ip + 20, hash, tunnel.spread));
   }
 
   /// Adds bits of the flow's hash to the source's last four bytes, where they are clear.
@@ -186,7 +188,6 @@ class Encapsulator {
     const std::uint8_t* ports = p.data + p.l4;
     p.key.set_transport(ip[v4 ? 9 : 6], tunnel.gue ? load_be16(ports) : std::uint16_t{0},
                         tunnel.gue ? load_be16(ports + 2) : std::uint16_t{0});
-    p.hash = hash_of(p.key, context_.seed);
     p.via = nullptr;
   }
 

@@ -41,8 +41,8 @@ bool FlowTable::take_redirect_record(Ticks now) {
 
 void FlowTable::add_redirect(const Redirect& redirect, Ticks now) {
   if (!shared_ || redirect.worker == worker_) return;
-  const std::uint64_t hash = hash_of(redirect.key, seed_);
-  const Hit hit = find(redirect.key, hash, now);
+  const std::uint64_t at = hash(redirect.key);
+  const Hit hit = confirm(redirect.key, at, probe(at), now);
   if (hit.side == Side::reply) return;  // the flow lives here: the other worker's is an older one
   if (hit.side == Side::redirect) {
     RedirectRecord& record = redirects_[hit.index];
@@ -57,7 +57,7 @@ void FlowTable::add_redirect(const Redirect& redirect, Ticks now) {
   const std::uint32_t index = free_redirects_.back();
   free_redirects_.pop_back();
   redirects_[index] = {redirect.key, now + redirect.lifetime, redirect.worker, true};
-  if (!place(hash, reference_of(Side::redirect, index), now)) {
+  if (!place(at, reference_of(Side::redirect, index), now)) {
     redirects_[index] = {};
     free_redirects_.push_back(index);
     stats_.redirects_lost.add(1);

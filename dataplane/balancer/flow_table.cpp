@@ -10,8 +10,6 @@ namespace {
 constexpr std::uint32_t kAgeAhead = 32;
 /// Redirects that wait to be taken: more than one burst can post.
 constexpr std::size_t kOutboxMax = 512;
-/// A deadline is moved only when it gains this much, so that a busy flow's line stays clean.
-constexpr Ticks kTouchGrain = 256;
 
 /// Half of the places stay free when all flows have two keys, so that few need the second bucket.
 std::uint32_t bucket_count(std::uint32_t flows, bool shared) {
@@ -197,7 +195,7 @@ void FlowTable::set_state(std::uint32_t index, FlowState state) {
 /// their replies look the same. A redirect is no obstacle and goes: the flow has moved here.
 bool FlowTable::reply_key_free(const Flow& flow, Ticks now) {
   const FlowKey key = flow.reply_key();
-  const Hit hit = find(key, hash_of(key, seed_), now);
+  const Hit hit = find(key, now);
   if (hit.side == Side::redirect) remove_redirect(hit.index);
   if (hit.side != Side::reply) return true;
   if (!over(flows_[hit.index].state)) return false;
@@ -244,15 +242,11 @@ FlowTable::InsertResult FlowTable::insert(const Flow& flow, Ticks now) {
   return {Inserted::done, index};
 }
 
-void FlowTable::touch(std::uint32_t index, FlowState state, const Lifetimes& lifetimes, Ticks now) {
-  Flow& flow = flows_[index];
-  const Ticks lifetime = lifetimes[static_cast<unsigned>(state)];
-  const bool changed = flow.state != state;
-  if (changed || now + lifetime - flow.expires > kTouchGrain) {
-    set_state(index, state);
-    flow.expires = now + lifetime;
-  }
-  if (shared_ && !flow.direct && (changed || reached(now, posted_[index])))
+void FlowTable::move(std::uint32_t index, FlowState state, Ticks lifetime, Ticks now) {
+  const bool changed = flows_[index].state != state;
+  set_state(index, state);
+  flows_[index].expires = now + lifetime;
+  if (shared_ && !flows_[index].direct && (changed || reached(now, posted_[index])))
     post_redirect(index, lifetime, now);
 }
 
@@ -263,6 +257,7 @@ void FlowTable::close(std::uint32_t index, Ticks lifetime, Ticks now) {
 }
 
 void FlowTable::remove(std::uint32_t index) {
+  ++removals_;
   Flow& flow = flows_[index];
   displace(hash_of(flow.forward_key(), seed_), reference_of(Side::forward, index));
   if (!flow.direct) displace(hash_of(flow.reply_key(), seed_), reference_of(Side::reply, index));
@@ -278,7 +273,8 @@ void FlowTable::age(Ticks now, unsigned records) {
     const std::uint32_t index = age_hand_;
     age_hand_ = age_hand_ + 1 == capacity() ? 0 : age_hand_ + 1;
     const Flow& flow = flows_[index];
-    __builtin_prefetch(&flows_[(index + kAgeAhead) % capacity()]);
+    const std::uint32_t ahead = index + kAgeAhead;
+    __builtin_prefetch(&flows_[ahead < capacity() ? ahead : 0]);
     if (flow.state == FlowState::unused || !reached(now, flow.expires)) continue;
     stats_.expired.add(1);
     remove(index);

@@ -66,7 +66,7 @@ struct FlowTableOptions {
   std::uint32_t flows_max = 262'144;  ///< reserved at start; 1..2^26
   std::uint16_t worker = 0;           ///< index of the owner
   std::uint16_t workers = 1;          ///< of the process; with 1 there are no redirects
-  HashSeed seed{};                    ///< Context::seed: Packet::hash finds its bucket
+  HashSeed seed{};                    ///< secret of the process
   CounterBlock* slots = nullptr;      ///< of the owner; where the end of a flow is counted
 };
 
@@ -99,6 +99,8 @@ class FlowTable {
 
   explicit FlowTable(const FlowTableOptions& options);
 
+  /// What the steps of a look-up name a key by.
+  [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash_of(key, seed_); }
   /// First step of a look-up: fetches the bucket.
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&buckets_[home_of(hash)]); }
   /// Second step: the likely place, its record being fetched; 0 if there is none.
@@ -107,10 +109,13 @@ class FlowTable {
   [[nodiscard]] Hit confirm(const FlowKey& key, std::uint64_t hash, std::uint32_t likely,
                             Ticks now) const;
   /// The three steps in one, for keys that come alone.
-  [[nodiscard]] Hit find(const FlowKey& key, std::uint64_t hash, Ticks now) const {
-    return confirm(key, hash, probe(hash), now);
+  [[nodiscard]] Hit find(const FlowKey& key, Ticks now) const {
+    const std::uint64_t at = hash(key);
+    return confirm(key, at, probe(at), now);
   }
   [[nodiscard]] const Flow& flow(std::uint32_t index) const { return flows_[index]; }
+  /// Flows removed since start: while it stands still, an index leads to the same flow.
+  [[nodiscard]] std::uint64_t removals() const { return removals_; }
   /// Nothing can be found.
   [[nodiscard]] bool empty() const { return live_ == 0 && redirects_live_ == 0; }
 
@@ -155,6 +160,8 @@ class FlowTable {
 
  private:
   static constexpr unsigned kPlaces = 8;
+  /// A deadline is moved only when it gains this much, so that a busy flow's line stays clean.
+  static constexpr Ticks kTouchGrain = 256;
   /// Records looked at for those past their time, when all are taken.
   static constexpr unsigned kReclaimScan = 32;
 
@@ -222,6 +229,7 @@ class FlowTable {
   void forget(std::uint32_t reference);
   [[nodiscard]] bool take_record(Ticks now);
   [[nodiscard]] bool reply_key_free(const Flow& flow, Ticks now);
+  void move(std::uint32_t index, FlowState state, Ticks lifetime, Ticks now);
   void enlist(std::uint32_t index);
   void delist(std::uint32_t index);
   void set_state(std::uint32_t index, FlowState state);
@@ -233,6 +241,7 @@ class FlowTable {
   std::uint16_t worker_;
   bool shared_;  ///< there are other workers
   std::uint32_t bucket_mask_;
+  std::uint64_t removals_ = 0;
   std::uint32_t live_ = 0;
   std::uint32_t redirects_live_ = 0;
   LineArray<Bucket> buckets_;
@@ -251,6 +260,15 @@ class FlowTable {
   FlowTableStats stats_;
 };
 
+inline void FlowTable::touch(std::uint32_t index, FlowState state, const Lifetimes& lifetimes,
+                             Ticks now) {
+  const Flow& flow = flows_[index];
+  const Ticks lifetime = lifetimes[static_cast<unsigned>(state)];
+  if (flow.state != state || now + lifetime - flow.expires > kTouchGrain) [[unlikely]]
+    return move(index, state, lifetime, now);
+  if (shared_ && !flow.direct && reached(now, posted_[index])) post_redirect(index, lifetime, now);
+}
+
 inline std::uint32_t FlowTable::probe(std::uint64_t hash) const {
   const std::uint16_t tag = tag_of(hash);
   const Bucket* bucket = &buckets_[home_of(hash)];
@@ -268,8 +286,9 @@ inline std::uint32_t FlowTable::probe(std::uint64_t hash) const {
   return reference;
 }
 
-inline FlowTable::Hit FlowTable::match(const FlowKey& key, std::uint32_t reference,
-                                       Ticks now) const {
+[[gnu::always_inline]] inline FlowTable::Hit FlowTable::match(const FlowKey& key,
+                                                              std::uint32_t reference,
+                                                              Ticks now) const {
   const Side side = side_of(reference);
   const std::uint32_t index = index_of(reference);
   if (side == Side::redirect) {
@@ -283,8 +302,10 @@ inline FlowTable::Hit FlowTable::match(const FlowKey& key, std::uint32_t referen
   return {};
 }
 
-inline FlowTable::Hit FlowTable::confirm(const FlowKey& key, std::uint64_t hash,
-                                         std::uint32_t likely, Ticks now) const {
+[[gnu::always_inline]] inline FlowTable::Hit FlowTable::confirm(const FlowKey& key,
+                                                                std::uint64_t hash,
+                                                                std::uint32_t likely,
+                                                                Ticks now) const {
   if (likely == 0) return {};
   const Hit first = match(key, likely, now);
   if (first.side != Side::none) [[likely]]

@@ -43,8 +43,8 @@ bool read_ipv6(std::uint8_t* ip, unsigned available, Quote& quote) {
 
 /// Writes the outer address of one end; the ICMP checksum, which parse has verified, is computed
 /// anew over what the error quotes now.
-void finish(Packet& error, End end, const IpAddress& address, const HashSeed& seed) {
-  rewrite(error, end, address, 0, seed);
+void finish(Packet& error, End end, const IpAddress& address) {
+  rewrite(error, end, address, 0);
   store_be16(error.l4_bytes() + 2, l4_checksum(error));
 }
 
@@ -69,17 +69,17 @@ std::optional<Quote> quote_of(Packet& error) {
   return quote;
 }
 
-void restore_error(Packet& error, const Quote& quote, const IpAddress& service, std::uint16_t port,
-                   const HashSeed& seed) {
+void restore_error(Packet& error, const Quote& quote, const IpAddress& service,
+                   std::uint16_t port) {
   const bool by_backend = error.key.source == quote.key.destination;
   rewrite(quote.headers, End::destination, service, port);
-  finish(error, End::source, by_backend ? service : error.key.source, seed);
+  finish(error, End::source, by_backend ? service : error.key.source);
 }
 
 void translate_error(Packet& error, const Quote& quote, const IpAddress& backend,
-                     std::uint16_t port, const HashSeed& seed) {
+                     std::uint16_t port) {
   rewrite(quote.headers, End::source, backend, port);
-  finish(error, End::destination, backend, seed);
+  finish(error, End::destination, backend);
 }
 
 }  // namespace sluice::balancer

@@ -26,10 +26,9 @@ struct Quote {
 
 /// The error is about a packet that was translated to the backend: the client shall see the
 /// service's address quoted, and as the sender if the backend itself complains.
-void restore_error(Packet& error, const Quote& quote, const IpAddress& service, std::uint16_t port,
-                   const HashSeed& seed);
+void restore_error(Packet& error, const Quote& quote, const IpAddress& service, std::uint16_t port);
 /// The error is about a reply: the backend shall see its own address quoted, and get the error.
 void translate_error(Packet& error, const Quote& quote, const IpAddress& backend,
-                     std::uint16_t port, const HashSeed& seed);
+                     std::uint16_t port);
 
 }  // namespace sluice::balancer

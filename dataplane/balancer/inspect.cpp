@@ -61,7 +61,7 @@ const Flow* borrow(const ServiceTable& services, const FlowTable& live, FlowTabl
 }
 
 const Flow* FlowTable::borrow(const FlowTable& live, const FlowKey& key, Ticks now) {
-  const Hit hit = live.find(key, hash_of(key, seed_), now);
+  const Hit hit = live.find(key, now);
   if (hit.side == Side::none) return nullptr;
   if (hit.side == Side::redirect) {
     add_redirect({key, hit.worker, live.redirects_[hit.index].expires - now}, now);
@@ -69,7 +69,7 @@ const Flow* FlowTable::borrow(const FlowTable& live, const FlowKey& key, Ticks n
   }
   const Flow& flow = live.flow(hit.index);
   const FlowKey forward = flow.forward_key();
-  Hit mine = find(forward, hash_of(forward, seed_), now);
+  Hit mine = find(forward, now);
   if (mine.side == Side::none) mine.index = insert(flow, now).index;
   return &flows_[mine.index];
 }

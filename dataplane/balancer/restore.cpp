@@ -20,6 +20,7 @@ struct Restorer {
   FlowTable& flows;
   Burst& burst;
   Ticks now;
+  std::uint64_t to_services = 0;
 
   void hand_over(unsigned i, std::uint16_t worker) {
     burst.packets[i].handed_to = worker;
@@ -35,8 +36,8 @@ struct Restorer {
       burst.drop(i, DropReason::service_gone);
       return;
     }
-    const Service& service = services.services()[backend->service];
-    rewrite(p, End::source, flow.service, flow.service_port, context.seed);
+    const Service& service = services.service_of(*backend);
+    rewrite(p, End::source, flow.service, flow.service_port);
     p.flags |= packet_flag::kRestored;
     mark(p, services, *backend, index);
     flows.touch(index, after_backend(flow.state, p.tcp_flags), service.lifetimes, now);
@@ -50,12 +51,12 @@ struct Restorer {
     const std::optional<Quote> quote = quote_of(p);
     if (!quote) return;
     const FlowKey key = quote->key.reversed();
-    const FlowTable::Hit hit = flows.find(key, hash_of(key, context.seed), now);
+    const FlowTable::Hit hit = flows.find(key, now);
     if (hit.side == Side::redirect) hand_over(i, hit.worker);
     if (hit.side == Side::forward) p.flow = hit.index + 1;
     if (hit.side != Side::reply) return;
     const Flow& flow = flows.flow(hit.index);
-    restore_error(p, *quote, flow.service, flow.service_port, context.seed);
+    restore_error(p, *quote, flow.service, flow.service_port);
     p.flags |= packet_flag::kRestored;
     const Backend* backend = backend_of(services, flow);
     if (backend != nullptr) mark(p, services, *backend, hit.index);
@@ -67,6 +68,7 @@ struct Restorer {
         return;
       case Side::forward:
         burst.packets[i].flow = hit.index + 1;
+        to_services |= std::uint64_t{1} << i;
         return;
       case Side::reply:
         return reply(i, hit.index);
@@ -78,29 +80,33 @@ struct Restorer {
 
 }  // namespace
 
-void restore(Context& context, const ServiceTable& services, FlowTable& flows, Burst& burst) {
+std::uint64_t restore(Context& context, const ServiceTable& services, FlowTable& flows,
+                      Burst& burst) {
   const Ticks now = ticks_of(context.now);
   flows.age(now, kAgedPerBurst);
   if (services.has_tunnels()) restore_tunnels(context, services, burst);
-  if (flows.empty()) return;
+  if (flows.empty()) return 0;
   Restorer restorer{context, services, flows, burst, now};
   std::uint64_t balanced = 0;
   std::uint64_t errors = 0;
+  std::array<std::uint64_t, kBurstMax> hashes;
   burst.for_each_alive([&](unsigned i, const Packet& p) {
     if (has_ports(p)) {
       balanced |= std::uint64_t{1} << i;
-      flows.prefetch(p.hash);
+      hashes[i] = flows.hash(p.key);
+      flows.prefetch(hashes[i]);
     } else if (p.has(packet_flag::kIcmpError)) {
       errors |= std::uint64_t{1} << i;
     }
   });
   std::array<std::uint32_t, kBurstMax> likely;
-  for_each_bit(balanced, [&](unsigned i) { likely[i] = flows.probe(burst.packets[i].hash); });
+  for_each_bit(balanced, [&](unsigned i) { likely[i] = flows.probe(hashes[i]); });
   for_each_bit(balanced, [&](unsigned i) {
     const Packet& p = burst.packets[i];
-    restorer.packet(i, flows.confirm(p.key, p.hash, likely[i], now));
+    restorer.packet(i, flows.confirm(p.key, hashes[i], likely[i], now));
   });
   for_each_bit(errors, [&](unsigned i) { restorer.error(i); });
+  return restorer.to_services;
 }
 
 }  // namespace sluice::balancer

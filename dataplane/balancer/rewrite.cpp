@@ -46,9 +46,9 @@ void apply_transport(const Headers& h, std::uint64_t sum) {
   if (apply(field, sum) == 0) store_be16(field, 0xffff);  // RFC 768: 0 would mean none
 }
 
-}  // namespace
-
-void rewrite(const Headers& h, End end, const IpAddress& address, std::uint16_t port) {
+/// Expanded for either caller: for a packet no headers are put together in memory.
+[[gnu::always_inline]] inline void rewrite_headers(const Headers& h, End end,
+                                                   const IpAddress& address, std::uint16_t port) {
   const bool v4 = h.ip_version == 4;
   const unsigned size = v4 ? 4 : 16;
   std::uint8_t* at = h.l3 + (v4 ? 12 : 8) + (end == End::destination ? size : 0);
@@ -67,19 +67,23 @@ void rewrite(const Headers& h, End end, const IpAddress& address, std::uint16_t 
   apply_transport(h, sum);
 }
 
-void rewrite(Packet& p, End end, const IpAddress& address, std::uint16_t port,
-             const HashSeed& seed) {
-  rewrite({.l3 = p.l3_bytes(),
-           .l4 = p.l4_bytes(),
-           .l4_available = static_cast<unsigned>(p.payload) - p.l4,
-           .ip_version = p.ip_version,
-           .protocol = p.key.protocol},
-          end, address, port);
+}  // namespace
+
+void rewrite(const Headers& headers, End end, const IpAddress& address, std::uint16_t port) {
+  rewrite_headers(headers, end, address, port);
+}
+
+void rewrite(Packet& p, End end, const IpAddress& address, std::uint16_t port) {
+  rewrite_headers({.l3 = p.l3_bytes(),
+                   .l4 = p.l4_bytes(),
+                   .l4_available = static_cast<unsigned>(p.payload) - p.l4,
+                   .ip_version = p.ip_version,
+                   .protocol = p.key.protocol},
+                  end, address, port);
   (end == End::destination ? p.key.destination : p.key.source) = address;
   const bool to = end == End::destination;
   p.key.set_transport(p.key.protocol, to ? p.key.source_port : port,
                       to ? port : p.key.destination_port);
-  p.hash = hash_of(p.key, seed);
 }
 
 }  // namespace sluice::balancer

@@ -25,8 +25,7 @@ struct Headers {
 /// left to the caller.
 void rewrite(const Headers& headers, End end, const IpAddress& address, std::uint16_t port);
 
-/// The same for a packet with a TCP or UDP header; its key and hash follow.
-void rewrite(Packet& packet, End end, const IpAddress& address, std::uint16_t port,
-             const HashSeed& seed);
+/// The same for a packet with a TCP or UDP header; its key follows.
+void rewrite(Packet& packet, End end, const IpAddress& address, std::uint16_t port);
 
 }  // namespace sluice::balancer

@@ -23,7 +23,8 @@ const Backend* ServiceTable::choose(const Service& service, const FlowKey& key,
                                     unsigned attempt) const {
   const MaglevTable* table = service.tables[family_of(key.destination)].get();
   if (table == nullptr || table->empty()) return nullptr;
-  // Not Packet::hash: its seed is this process's own, and the choice must be the same everywhere.
+  // Not the flow table's hash: its seed is this process's own, and the choice must be the same
+  // everywhere.
   HashSeed seed = choice_seed_;
   seed.high += attempt;
   return &backends_[service.first_backend + table->choose(hash_of(key, seed))];

@@ -28,7 +28,8 @@ struct TrafficSlots {
   Slot flows = kNoSlot;    ///< events: flows begun; units (of backends only): flows ended
 };
 
-struct Backend {
+/// One cache line.
+struct alignas(64) Backend {
   /// By the family of the service's address; unspecified where it has none. In a tunnel's mode an
   /// address of the other family may stand for one that is missing.
   std::array<IpAddress, 2> addresses;
@@ -85,7 +86,7 @@ class ServiceTable {
   /// The backend that flows know by this id; nullptr if this configuration has it no more.
   [[nodiscard]] const Backend* backend_by_id(std::uint32_t id) const {
     const std::uint32_t found = id < by_id_.size() ? by_id_[id] : 0;
-    return found == 0 ? nullptr : &backends_[found - 1];
+    return found == 0 ? nullptr : backends_.data() + (found - 1);
   }
   /// The backend that Maglev chooses for a client's packet; nullptr: none of its family accepts.
   [[nodiscard]] const Backend* choose(const Service& service, const FlowKey& key,
@@ -102,6 +103,9 @@ class ServiceTable {
 
   [[nodiscard]] std::span<const Service> services() const { return services_; }
   [[nodiscard]] std::span<const Backend> backends() const { return backends_; }
+  [[nodiscard]] const Service& service_of(const Backend& backend) const {
+    return services_.data()[backend.service];
+  }
   [[nodiscard]] std::uint32_t index_of(const Service& s) const {
     return static_cast<std::uint32_t>(&s - services_.data());
   }

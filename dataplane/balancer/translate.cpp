@@ -34,10 +34,12 @@ struct Translator {
   FlowTable& flows;
   Burst& burst;
   Ticks now;
+  /// Between restore and here the filter ran, which removes no flow.
+  std::uint64_t removals = flows.removals();
 
   void count(const Packet& p, const Backend& backend) {
     const unsigned bytes = ip_bytes(p);
-    context.slots->add(services.services()[backend.service].slots.forward, bytes);
+    context.slots->add(services.service_of(backend).slots.forward, bytes);
     context.slots->add(backend.slots.forward, bytes);
   }
 
@@ -48,7 +50,7 @@ struct Translator {
   }
 
   /// Towards the backend; `direct` by the flow where there is one, whatever the service says now.
-  void deliver(Packet& p, const Backend& backend, bool direct) {
+  [[gnu::always_inline]] void deliver(Packet& p, const Backend& backend, bool direct) {
     p.service = backend.service + 1;
     p.backend = services.index_of(backend) + 1;
     p.flags |= packet_flag::kTranslated;
@@ -56,16 +58,17 @@ struct Translator {
     if (direct)
       pass_on(p, backend, address);
     else
-      rewrite(p, End::destination, address, backend.port, context.seed);
+      rewrite(p, End::destination, address, backend.port);
     count(p, backend);
   }
 
   /// The flow that restore found, or that a packet before this one in the burst began. What restore
   /// found may have made room for another flow since.
   FlowTable::Hit flow_of(const Packet& p) {
-    if (p.flow != 0 && flows.flow(p.flow - 1).forward_matches(p.key))
+    if (p.flow != 0 &&
+        (flows.removals() == removals || flows.flow(p.flow - 1).forward_matches(p.key)))
       return {FlowTable::Side::forward, p.flow - 1};
-    return flows.find(p.key, p.hash, now);
+    return flows.find(p.key, now);
   }
 
   /// The flow's backend, unless the way there is gone: what went in a tunnel may be hops away.
@@ -92,12 +95,12 @@ struct Translator {
       return burst.drop(i, DropReason::service_gone);
     }
     p.flow = index + 1;
-    const Lifetimes& lifetimes = services.services()[backend->service].lifetimes;
+    const Lifetimes& lifetimes = services.service_of(*backend).lifetimes;
     flows.touch(index, after_client(flow.state, p.tcp_flags, flow.direct), lifetimes, now);
     deliver(p, *backend, flow.direct);
   }
 
-  void begin(unsigned i, bool shared) {
+  [[gnu::noinline]] void begin(unsigned i, bool shared) {
     Packet& p = burst.packets[i];
     p.flow = 0;
     const Service* service =
@@ -139,7 +142,7 @@ struct Translator {
     const std::optional<Quote> quote = quote_of(p);
     if (!quote) return;
     const FlowKey key = quote->key.reversed();
-    const FlowTable::Hit hit = flows.find(key, hash_of(key, context.seed), now);
+    const FlowTable::Hit hit = flows.find(key, now);
     const Backend* backend = nullptr;
     bool direct = false;
     if (hit.side == FlowTable::Side::forward) {
@@ -156,7 +159,7 @@ struct Translator {
     if (direct)
       pass_on(p, *backend, address);
     else
-      translate_error(p, *quote, address, backend->port, context.seed);
+      translate_error(p, *quote, address, backend->port);
     p.flags |= packet_flag::kTranslated;
     p.service = backend->service + 1;
     p.backend = services.index_of(*backend) + 1;

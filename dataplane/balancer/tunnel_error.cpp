@@ -167,7 +167,6 @@ void error(Context& context, const ServiceTable& services, Burst& burst, unsigne
   if (!what) return burst.drop(i, DropReason::tunnel_error);
   if (!context.icmp_errors.take(context.now)) return burst.drop(i, DropReason::icmp_rate);
   become_error(p, *outer, *inner, *what);
-  p.hash = hash_of(p.key, context.seed);
 }
 
 /// Of the services' SYN-ACKs.

@@ -75,6 +75,7 @@ void answer(Context& context, const ZoneSet& zones, Burst& burst, std::uint64_t 
   std::uint64_t look_up = 0;
   for_each(burst, mask, [&](unsigned i, Packet& packet) {
     Pending& pending = scratch.pending[i];
+    if (!l4_checksum_right(packet)) return burst.drop(i, DropReason::l4_checksum);
     if (packet.has(packet_flag::kIpOptions)) strip_ip_options(packet);
     const std::uint8_t* message = packet.data + packet.payload;
     pending.size = message_size(packet);

@@ -2,6 +2,7 @@
 
 #include "dataplane/firewall/tracker.hpp"
 #include "dataplane/packet/bytes.hpp"
+#include "dataplane/packet/checksum.hpp"
 
 namespace sluice::firewall {
 
@@ -42,6 +43,7 @@ void number_segment(Packet& packet, const Connection& connection) {
   const TcpSide& receiver = connection.side[index_of(opposite(direction))];
   store_be32(packet.l4_bytes() + 4, sender.end);
   store_be32(packet.l4_bytes() + 8, receiver.end);
+  fill_checksums(packet);
 }
 
 const Connection* Tracker::borrow(const Tracker& live, const Packet& packet, Nanoseconds now) {

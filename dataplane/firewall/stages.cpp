@@ -113,9 +113,9 @@ bool is_land(const Packet& packet) {
 
 }  // namespace
 
-void early(Context&, const RuleSet& rules, Burst& burst) {
+void early(const RuleSet& rules, Burst& burst, std::uint64_t plain) {
   const bool lists = !rules.early_drop().empty();
-  burst.for_each_alive([&](unsigned i, const Packet& packet) {
+  burst.for_each_alive(lists ? ~std::uint64_t{0} : ~plain, [&](unsigned i, const Packet& packet) {
     if (!packet.has(packet_flag::kIp) || packet.has(packet_flag::kFromHost)) return;
     if (lists && rules.drops_early(packet.key.source)) {
       burst.drop(i, DropReason::early_list);

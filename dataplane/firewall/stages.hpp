@@ -17,8 +17,9 @@ class Tracker;
 [[nodiscard]] tl::expected<std::shared_ptr<const RuleSet>, std::vector<Error>> compile(
     const Source& source, SlotRegistry& slots);
 
-/// Early limits: address sets with early_drop, land attack.
-void early(Context& context, const RuleSet& rules, Burst& burst);
+/// Early limits: address sets with early_drop, and (not for the plain packets that parse() found)
+/// the land attack.
+void early(const RuleSet& rules, Burst& burst, std::uint64_t plain);
 /// Runs the chains that come before tracking: hook ingress, and prerouting at a priority below
 /// -200. Then finds or prepares the connection of each packet and sets Packet::connection.
 void track(Context& context, const RuleSet& rules, Tracker& tracker, Burst& burst);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/firewall/tracking/tcp_tracker.hpp"
+#include "dataplane/packet/checksum.hpp"
 
 namespace sluice::firewall {
 namespace {
@@ -47,6 +48,13 @@ Nanoseconds timeout_of(const Connection& connection, const TrackingSource& timeo
     default:
       return timeouts.other;
   }
+}
+
+/// Whether the packet would begin a connection or move one on. What it cannot change needs no
+/// checksum, which takes longer than all the rest of a known flow's packet.
+bool changes(const Packet& packet, const Connection* known, Direction direction) {
+  if (!packet.has(packet_flag::kL4) || known == nullptr) return true;
+  return known->tcp != TcpState::none || (direction == Direction::reply && !known->replied);
 }
 
 /// The record of a packet's new connection. False: it starts none.
@@ -188,7 +196,10 @@ void Tracker::judge(Context& context, const TrackingSource& timeouts, Packet& pa
     if (role == IcmpRole::error) return judge_error(context, packet, may_defer, index);
   }
   const Found found = find(key_of(packet, note.ports), note.hash, role, context.now);
-  if (found.index != ConnectionTable::kNone) {
+  const Connection* const known =
+      found.index != ConnectionTable::kNone ? &table_.at(found.index) : nullptr;
+  if (changes(packet, known, found.direction) && !l4_checksum_right(packet)) return;
+  if (known != nullptr) {
     bool reopens = false;
     packet.connection = go_on(context, timeouts, packet, found, reopens);
     if (!reopens) {

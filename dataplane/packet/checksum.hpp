@@ -87,6 +87,11 @@ namespace sluice {
 /// Checksum of TCP, UDP or ICMP of `p` over its pseudo-header (ICMP over IPv4 has none), its
 /// checksum field taken as 0. A UDP result of 0 is returned as 0xffff (RFC 768).
 [[nodiscard]] std::uint16_t l4_checksum(const Packet& p);
+/// Whether TCP, UDP or ICMP of `p` came as it was sent. Asked by who reads what is behind the
+/// header, keeps state by it or answers it: a router passes on what it cannot judge for the host
+/// that it is for. Reckoned once, then kL4ChecksumGood. True where nothing can be told: fragments,
+/// other protocols, UDP over IPv4 that has none (RFC 768).
+[[nodiscard]] bool l4_checksum_right(Packet& p);
 /// Writes both where the packet has them.
 void fill_checksums(Packet& p);
 

@@ -1,21 +1,16 @@
-/// Ethernet addresses that are ours, and which frames are for the link itself.
+/// Which frames are for other stations, and which for the link itself.
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "dataplane/packet/packet.hpp"
+#include "dataplane/packet/station.hpp"
 
 namespace sluice {
 
-/// The Ethernet address of each port as a number, by PortId; 0: the port takes every frame.
-using Stations = std::vector<std::uint64_t>;
-
-/// The form in which Stations keeps an address.
-[[nodiscard]] std::uint64_t station_of(const MacAddress& mac);
-
-/// After parse: drops unicast frames for other stations, and returns the set of alive packets that
-/// are ARP or neighbour discovery.
-[[nodiscard]] std::uint64_t filter_link(const Stations& stations, Burst& burst);
+/// After parse, which says which packets are plain: of the others, drops unicast frames for other
+/// stations, and returns the set of alive packets that are ARP or neighbour discovery.
+[[nodiscard]] std::uint64_t filter_link(const Stations& stations, Burst& burst,
+                                        std::uint64_t plain);
 
 }  // namespace sluice

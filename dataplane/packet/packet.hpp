@@ -30,12 +30,13 @@ inline constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16,
 namespace packet_flag {
 inline constexpr std::uint16_t kIp = 1;  ///< l3 and key are valid
 inline constexpr std::uint16_t kL4 = 2;  ///< l4 is valid: a whole TCP, UDP or ICMP header is there
-inline constexpr std::uint16_t kFragment = 4;         ///< any fragment
-inline constexpr std::uint16_t kLaterFragment = 8;    ///< not the first one: no transport header
-inline constexpr std::uint16_t kIpOptions = 16;       ///< IPv4 options or IPv6 extension headers
-inline constexpr std::uint16_t kGroupMac = 32;        ///< Ethernet broadcast or multicast
-inline constexpr std::uint16_t kL4ChecksumGood = 64;  ///< verified by the NIC or by parse
-inline constexpr std::uint16_t kFromHost = 128;       ///< came from the exception path
+inline constexpr std::uint16_t kFragment = 4;       ///< any fragment
+inline constexpr std::uint16_t kLaterFragment = 8;  ///< not the first one: no transport header
+inline constexpr std::uint16_t kIpOptions = 16;     ///< IPv4 options or IPv6 extension headers
+inline constexpr std::uint16_t kGroupMac = 32;      ///< Ethernet broadcast or multicast
+inline constexpr std::uint16_t kL4ChecksumGood =
+    64;  ///< by the NIC or by l4_checksum_right(), or cannot be told here
+inline constexpr std::uint16_t kFromHost = 128;  ///< came from the exception path
 inline constexpr std::uint16_t kRestored =
     256;  ///< the return translation of a service was applied
 inline constexpr std::uint16_t kTranslated =
@@ -74,22 +75,21 @@ struct alignas(64) Packet {
   std::uint8_t tcp_flags = 0;
   std::uint8_t icmp_type = 0;
   std::uint8_t icmp_code = 0;
+  std::uint32_t next_hop = 0;  ///< index into the route tables; 0 is "no route"
   Verdict verdict = Verdict::none;
   DropReason reason = DropReason::none;
   ConnectionState connection = ConnectionState::untracked;
-  std::uint8_t stage = 0;      ///< index of the stage that decided
-  std::uint32_t next_hop = 0;  ///< index into the route tables; 0 is "no route"
+  std::uint8_t stage = 0;  ///< index of the stage that decided
   std::uint8_t reject_type =
       0;  ///< with reason rule_reject: ICMP type to answer with; 0: TCP reset
   std::uint8_t reject_code = 0;  ///< ICMP code to answer with
   std::uint16_t handed_to = 0;   ///< with Verdict::handed: the worker that owns the flow
 
-  FlowKey key;                ///< as on the wire now (follows translation)
+  alignas(64) FlowKey key;    ///< as on the wire now (follows translation)
   std::uint32_t rule = 0;     ///< 1 + index of the firewall rule that decided, 0 none
   std::uint32_t service = 0;  ///< 1 + index of the balanced service, 0 none
   std::uint32_t backend = 0;  ///< 1 + index of the backend in the snapshot, 0 none
   std::uint32_t flow = 0;     ///< 1 + index of the worker's flow entry, 0 none
-  std::uint64_t hash = 0;     ///< hash_of(key), valid after parse
   /// Routed and resolved as if this were the destination, which stays as it is (direct return).
   /// Points into the configuration snapshot: good until the worker's next quiescent point.
   const IpAddress* via = nullptr;
@@ -128,7 +128,12 @@ struct Burst {
   /// Calls f(index, packet) for each packet alive when the walk began.
   template <class F>
   void for_each_alive(F&& f) {
-    for (std::uint64_t rest = alive; rest != 0; rest &= rest - 1) {
+    for_each_alive(~std::uint64_t{0}, f);
+  }
+  /// The same for those of a set.
+  template <class F>
+  void for_each_alive(std::uint64_t set, F&& f) {
+    for (std::uint64_t rest = alive & set; rest != 0; rest &= rest - 1) {
       const auto i = static_cast<unsigned>(std::countr_zero(rest));
       f(i, packets.data()[i]);  // unchecked: no bit is beyond the last packet
     }

@@ -15,14 +15,11 @@ constexpr std::uint16_t kVlanTag = 0x8100, kServiceTag = 0x88a8;
 constexpr unsigned kVlanTagsMax = 2;
 constexpr unsigned kEthernetSize = 14, kArpSize = 28, kIpv4Size = 20, kIpv6Size = 40;
 constexpr unsigned kDatagramMax = 65'535;
-/// Packets ahead whose first bytes are fetched: their lines arrive while these are parsed.
-constexpr unsigned kPrefetchAhead = 4;
 
 /// What the network layer knows that the transport layer needs.
 struct Network {
   bool more_fragments = false;
   std::uint32_t fragment_offset = 0;
-  bool checksum_covers_other_address = false;
 };
 
 void reset(Packet& p) {
@@ -37,7 +34,6 @@ void reset(Packet& p) {
   p.stage = 0;
   p.next_hop = 0;
   p.rule = p.service = p.backend = p.flow = 0;
-  p.hash = 0;
   p.via = nullptr;
 }
 
@@ -106,30 +102,19 @@ bool may_come_from_unspecified(const Packet& p) {
           p.icmp_type == 143);
 }
 
-/// Sums the stored checksum too, so that a right one gives 0 (inverted). A message of zeros alone
-/// may carry either zero of one's complement arithmetic: Linux answers an ICMP echo of identifier
-/// and sequence 0 without data with a checksum of 0x0000, not 0xffff.
-bool transport_checksum_good(const Packet& p) {
-  const std::size_t size = std::size_t{p.end} - p.l4;
-  std::uint64_t sum = checksum_raw(p.l4_bytes(), size);
-  if (p.key.protocol != ip_protocol::kIcmp) {
-    // Both addresses stand side by side at the end of either IP header.
-    sum +=
-        p.ip_version == 4 ? checksum_raw(p.l3_bytes() + 12, 8) : checksum_raw(p.l3_bytes() + 8, 32);
-    sum +=
-        __builtin_bswap16(static_cast<std::uint16_t>(size)) + (std::uint64_t{p.key.protocol} << 8U);
+/// Of ICMP, which is acted upon in many places; of TCP and UDP who needs it asks for it. UDP over
+/// IPv6 always has one (RFC 8200 section 8.1).
+DropReason check_transport_checksum(Packet& p) {
+  switch (p.key.protocol) {
+    case ip_protocol::kTcp:
+      return none;
+    case ip_protocol::kUdp: {
+      const bool has_none = !p.has(packet_flag::kFragment) && load_be16(p.l4_bytes() + 6) == 0;
+      return has_none && p.ip_version == 6 ? l4_checksum : none;
+    }
+    default:
+      return l4_checksum_right(p) ? none : l4_checksum;
   }
-  return checksum_right(sum);
-}
-
-DropReason check_transport_checksum(Packet& p, const Network& network) {
-  if (p.has(packet_flag::kFragment)) return none;  // only reassembly could tell
-  if (p.key.protocol == ip_protocol::kUdp && load_be16(p.l4_bytes() + 6) == 0)
-    return p.ip_version == 4 ? none : l4_checksum;  // RFC 768; RFC 8200 section 8.1
-  if (p.has(packet_flag::kL4ChecksumGood) || network.checksum_covers_other_address) return none;
-  if (!transport_checksum_good(p)) return l4_checksum;
-  p.flags |= packet_flag::kL4ChecksumGood;
-  return none;
 }
 
 /// Reads the fixed header of TCP, UDP or ICMP, all `available` bytes of which are in the packet.
@@ -201,7 +186,7 @@ DropReason parse_transport(Packet& p, const Network& network) {
   p.flags |= packet_flag::kL4;
   if (p.key.protocol == ip_protocol::kIcmp || p.key.protocol == ip_protocol::kIcmp6)
     classify_icmp(p);
-  return check_transport_checksum(p, network);
+  return check_transport_checksum(p);
 }
 
 DropReason parse_ipv4(Packet& p) {
@@ -252,11 +237,12 @@ DropReason parse_ipv6(Packet& p) {
   if (chain.size != 0) p.flags |= packet_flag::kIpOptions;
   p.l4 = static_cast<std::uint16_t>(p.l3 + kIpv6Size + chain.size);
   p.key.set_transport(chain.protocol, 0, 0);
+  // The checksum covers the last address of a routing header, not this one (RFC 8200 section 8.1).
+  if (chain.rerouted) p.flags |= packet_flag::kL4ChecksumGood;
   DropReason reason = check_ipv6_addresses(p.key.source, p.key.destination);
   if (reason != none) return reason;
-  reason = parse_transport(p, {.more_fragments = chain.more_fragments,
-                               .fragment_offset = chain.fragment_offset,
-                               .checksum_covers_other_address = chain.rerouted});
+  reason = parse_transport(
+      p, {.more_fragments = chain.more_fragments, .fragment_offset = chain.fragment_offset});
   if (reason == none && p.key.source.is_unspecified() && !may_come_from_unspecified(p))
     return ip_source_invalid;
   return reason;
@@ -264,41 +250,38 @@ DropReason parse_ipv6(Packet& p) {
 
 }  // namespace
 
-DropReason parse_any(Packet& p, const HashSeed& seed) {
+DropReason parse_any(Packet& p) {
   reset(p);
-  DropReason reason = parse_link(p);
+  const DropReason reason = parse_link(p);
   if (reason != none) return reason;
   switch (p.ether_type) {
     case kIpv4:
-      reason = parse_ipv4(p);
-      break;
+      return parse_ipv4(p);
     case kIpv6:
-      reason = parse_ipv6(p);
-      break;
+      return parse_ipv6(p);
     case kArp:
       return parse_arp(p);
     default:
       return ethertype_unknown;
   }
-  p.hash = hash_of(p.key, seed);
-  return reason;
 }
 
-DropReason parse(Packet& p, const HashSeed& seed) {
-  return parse_plain(p, seed) ? none : parse_any(p, seed);
+DropReason parse(Packet& p) {
+  return parse_plain(p, kAnyStation) ? none : parse_any(p);
 }
 
-void parse(Context& context, Burst& burst) {
-  for (unsigned i = 0; i < burst.count && i < kPrefetchAhead; ++i)
-    __builtin_prefetch(burst.packets[i].data);
+std::uint64_t parse(const Stations& stations, Burst& burst) {
+  std::uint64_t plain = 0;
   for (unsigned i = 0; i < burst.count; ++i) {
-    if (i + kPrefetchAhead < burst.count)
-      __builtin_prefetch(burst.packets[i + kPrefetchAhead].data);
-    if (parse_plain(burst.packets[i], context.seed)) [[likely]]
+    Packet& p = burst.packets.data()[i];
+    if (parse_plain(p, station_at(stations, p.in_port))) [[likely]] {
+      plain |= std::uint64_t{1} << i;
       continue;
-    const DropReason reason = parse_any(burst.packets[i], context.seed);
+    }
+    const DropReason reason = parse_any(p);
     if (reason != none) burst.drop(i, reason);
   }
+  return plain;
 }
 
 }  // namespace sluice

@@ -29,6 +29,8 @@ struct Pipeline::Turn {
   std::uint64_t may_spread;
   std::uint16_t workers;
 
+  std::uint64_t plain = 0;         ///< as parse() says
+  std::uint64_t flow_known = 0;    ///< the balancer's restore found the client's flow
   std::uint64_t link_control = 0;  ///< ARP and neighbour discovery
   std::uint64_t services = 0;      ///< to an address of a balanced service
   std::uint64_t names = 0;         ///< to an address of a name server
@@ -53,21 +55,14 @@ void for_each_in(Burst& burst, std::uint64_t set, F&& f) {
   }
 }
 
-/// The route of packets whose destination is another one now.
-void look_up_again(Turn& t, std::uint64_t changed) {
-  if (changed == 0) return;
-  const std::uint64_t alive = std::exchange(t.burst.alive, changed);
-  route::look_up(t.context, *t.snapshot.route, t.burst);
-  t.burst.alive = alive;
-}
-
 struct Parse {
   static constexpr std::string_view kName = "parse";
-  static constexpr std::string_view kDoes = "headers found once; lengths and checksums checked";
+  static constexpr std::string_view kDoes =
+      "headers found once; lengths and header checksum checked";
   static bool needed(const Turn&) { return true; }
   static void run(Turn& t) {
-    parse(t.context, t.burst);
-    t.link_control = filter_link(t.snapshot.stations, t.burst);
+    t.plain = parse(t.snapshot.stations, t.burst);
+    t.link_control = filter_link(t.snapshot.stations, t.burst, t.plain);
   }
 };
 
@@ -82,7 +77,7 @@ struct Early {
   static constexpr std::string_view kName = "early";
   static constexpr std::string_view kDoes = "early-drop lists, land attack";
   static bool needed(const Turn&) { return true; }
-  static void run(Turn& t) { firewall::early(t.context, *t.snapshot.firewall, t.burst); }
+  static void run(Turn& t) { firewall::early(*t.snapshot.firewall, t.burst, t.plain); }
 };
 
 struct Resolve {
@@ -96,7 +91,9 @@ struct Restore {
   static constexpr std::string_view kName = "restore";
   static constexpr std::string_view kDoes = "replies of backends get the service's address back";
   static bool needed(const Turn& t) { return t.snapshot.has_services || !t.flows.empty(); }
-  static void run(Turn& t) { balancer::restore(t.context, *t.snapshot.balancer, t.flows, t.burst); }
+  static void run(Turn& t) {
+    t.flow_known = balancer::restore(t.context, *t.snapshot.balancer, t.flows, t.burst);
+  }
   static void borrow(Turn& t) {
     t.known->set(balancer::borrow(*t.snapshot.balancer, t.live->flows(), t.flows,
                                   t.burst.packets[0], balancer::ticks_of(t.context.now)));
@@ -120,9 +117,12 @@ struct Route {
   static constexpr std::string_view kName = "route";
   static constexpr std::string_view kDoes = "longest-prefix match on the destination";
   static bool needed(const Turn&) { return true; }
+  /// What is of a known flow to a service goes where translate says.
   static void run(Turn& t) {
+    if (!t.snapshot.services_apart) t.flow_known = 0;
+    t.services |= t.flow_known;
     const route::Table& table = *t.snapshot.route;
-    const std::uint64_t ours = route::look_up(t.context, table, t.burst);
+    const std::uint64_t ours = route::look_up(table, t.burst, ~t.flow_known);
     for_each_in(t.burst, ours, [&](unsigned i, const Packet& p) {
       const std::uint8_t kinds = table.kinds(p.next_hop);
       const std::uint64_t bit = std::uint64_t{1} << i;
@@ -151,14 +151,19 @@ struct Translate {
     balancer::translate(t.context, *t.snapshot.balancer, t.flows, t.burst, t.services,
                         t.host | t.names);
     std::uint64_t translated = 0;
-    for_each_in(t.burst, t.services, [&](unsigned i, const Packet& p) {
-      if (p.has(packet_flag::kTranslated)) translated |= std::uint64_t{1} << i;
+    for_each_in(t.burst, t.services, [&](unsigned i, Packet& p) {
+      if (!p.has(packet_flag::kTranslated)) return;
+      translated |= std::uint64_t{1} << i;
       if (p.has(packet_flag::kTunnel)) t.tunnels |= std::uint64_t{1} << i;
+      p.next_hop = t.snapshot.backend_hops[p.backend - 1][p.ip_version == 4 ? 0 : 1];
     });
-    look_up_again(t, translated & ~t.tunnels);
     t.services &= ~translated;
     t.names &= ~translated;
     t.host &= ~translated;
+    // The last packet of a flow whose service is no more: it was not routed, and the filter took it
+    // for one to a service. The next one has no flow.
+    for_each_in(t.burst, t.flow_known & ~translated,
+                [&](unsigned i, const Packet&) { t.burst.drop(i, DropReason::service_gone); });
   }
 };
 
@@ -166,7 +171,7 @@ struct Encapsulate {
   static constexpr std::string_view kName = "encapsulate";
   static constexpr std::string_view kDoes = "packets into tunnels get their outer header";
   static bool needed(const Turn& t) { return (t.tunnels & t.burst.alive) != 0; }
-  /// The route is that of the outer header, which may be of another family.
+  /// The way is that to the backend already.
   static void run(Turn& t) {
     const balancer::ServiceTable& services = *t.snapshot.balancer;
     const balancer::Unfit unfit = balancer::encapsulate(t.context, services, t.burst, t.tunnels);
@@ -178,7 +183,6 @@ struct Encapsulate {
       route::answer_with_error(t.context, *t.snapshot.route, t.burst, i, route::IcmpError::too_big,
                                DropReason::too_big, balancer::mtu_within_tunnel(services, p));
     });
-    look_up_again(t, t.tunnels & t.burst.alive);
   }
 };
 

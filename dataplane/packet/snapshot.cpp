@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "dataplane/balancer/service_table.hpp"
+#include "dataplane/route/table.hpp"
+
 namespace sluice {
 namespace {
 
@@ -67,6 +70,26 @@ Stations stations_of(const route::Source& source) {
   return stations;
 }
 
+bool apart(const balancer::Source& source, const route::Table& route) {
+  return std::all_of(source.services.begin(), source.services.end(), [&](const auto& service) {
+    return std::all_of(service.addresses.begin(), service.addresses.end(), [&](const auto& at) {
+      return route.kinds(route.find(at, kNoPort)) == route::local_kind::kService;
+    });
+  });
+}
+
+std::vector<std::array<std::uint32_t, 2>> hops_to(const balancer::ServiceTable& services,
+                                                  const route::Table& route) {
+  std::vector<std::array<std::uint32_t, 2>> hops;
+  for (const balancer::Backend& backend : services.backends()) {
+    auto& hop = hops.emplace_back();
+    for (unsigned family = 0; family < 2; ++family)
+      if (!backend.addresses[family].is_unspecified())
+        hop[family] = route.find(backend.addresses[family], kNoPort);
+  }
+  return hops;
+}
+
 }  // namespace
 
 tl::expected<std::shared_ptr<const Snapshot>, std::vector<Error>> compile(const Sources& sources,
@@ -85,6 +108,8 @@ tl::expected<std::shared_ptr<const Snapshot>, std::vector<Error>> compile(const 
   for (const dns::ServerSource& server : sources.dns.servers)
     if (!snapshot->is_name_server_port(server.port))
       snapshot->name_server_ports.push_back(server.port);
+  snapshot->backend_hops = hops_to(*snapshot->balancer, *snapshot->route);
+  snapshot->services_apart = apart(sources.balancer, *snapshot->route);
   snapshot->has_rules = !sources.firewall.rules.empty();
   snapshot->has_services = !sources.balancer.services.empty();
   return snapshot;

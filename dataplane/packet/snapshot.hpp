@@ -33,8 +33,13 @@ struct Snapshot {
   std::shared_ptr<const dns::ZoneSet> dns;
   Stations stations;  ///< Ethernet addresses of the ports
   std::vector<std::uint16_t> name_server_ports;
+  /// Where the route leads to each backend of `balancer`: Packet::next_hop by the family of the
+  /// service address, 0 is IPv4.
+  std::vector<std::array<std::uint32_t, 2>> backend_hops;
   bool has_rules = false;     ///< there are firewall documents
   bool has_services = false;  ///< there are balanced services
+  /// No service's address is also a name server's or the host's.
+  bool services_apart = true;
 
   [[nodiscard]] bool is_name_server_port(std::uint16_t port) const {
     for (const std::uint16_t served : name_server_ports)

@@ -76,47 +76,55 @@ void Transmitter::flush() {
   emitted_count_ = 0;
 }
 
-/// Nearly always all packets leave by one port.
+/// Nearly always all packets leave by one port, with one verdict.
 void Transmitter::send_all(std::span<Packet* const> packets) {
   if (packets.empty()) return;
-  Tally tally;
   const PortId port = packets[0]->out_port;
   unsigned others = 0;
   for (const Packet* p : packets) others |= static_cast<unsigned>(p->out_port ^ port);
   if (others == 0) [[likely]]
-    send_to(port, packets, tally);
+    send_to(port, packets);
   else
-    send_by_port(packets, tally);
-  if (tally.sent != 0) books_.sent.add(tally.sent);
-  if (tally.answered != 0) books_.answered.add(tally.answered);
-  if (tally.punted != 0) books_.punted.add(tally.punted);
+    send_by_port(packets);
 }
 
 /// First the packets of the first one's port, then what is left.
-void Transmitter::send_by_port(std::span<Packet* const> packets, Tally& tally) {
+void Transmitter::send_by_port(std::span<Packet* const> packets) {
   PacketList rest;
   while (!packets.empty()) {
     const PortId port = packets[0]->out_port;
     PacketList group;
     PacketList others;
     for (Packet* p : packets) (p->out_port == port ? group : others).add(*p);
-    send_to(port, group.span(), tally);
+    send_to(port, group.span());
     rest = others;
     packets = rest.span();
   }
 }
 
-void Transmitter::send_to(PortId port, std::span<Packet* const> packets, Tally& tally) {
+void Transmitter::send_to(PortId port, std::span<Packet* const> packets) {
   if (port >= outlets_.size()) return fail(packets, DropReason::tx_port_down);
   const Outlet& outlet = outlets_[port];
   if (outlet.queue == nullptr) return send_through(outlet.through, packets);
   const unsigned taken = outlet.queue->send(packets);
-  for (const Packet* p : packets.first(taken)) {
-    tally.sent += p->verdict == Verdict::sent ? 1 : 0;
-    tally.answered += p->verdict == Verdict::answered ? 1 : 0;
-    tally.punted += p->verdict == Verdict::punted ? 1 : 0;
-  }
+  count(packets.first(taken));
   if (taken < packets.size()) fail(packets.subspan(taken), DropReason::tx_full);
+}
+
+void Transmitter::count(std::span<Packet* const> packets) {
+  std::uint32_t answered = 0;
+  std::uint32_t punted = 0;
+  std::uint32_t ours = 0;  // frames of our own: in no book
+  for (const Packet* p : packets) {
+    if (p->verdict == Verdict::sent) [[likely]]
+      continue;
+    answered += p->verdict == Verdict::answered ? 1 : 0;
+    punted += p->verdict == Verdict::punted ? 1 : 0;
+    ours += p->verdict == Verdict::none ? 1 : 0;
+  }
+  books_.sent.add(packets.size() - answered - punted - ours);
+  if (answered != 0) books_.answered.add(answered);
+  if (punted != 0) books_.punted.add(punted);
 }
 
 void Transmitter::send_through(std::uint16_t worker, std::span<Packet* const> packets) {

@@ -38,15 +38,10 @@ class Transmitter final : public Emitter {
   static constexpr unsigned kEmittedMax = 64;
 
   /// Counts of one burst, so that the books are written once.
-  struct Tally {
-    std::uint32_t sent = 0;
-    std::uint32_t answered = 0;
-    std::uint32_t punted = 0;
-  };
-
   void send_all(std::span<Packet* const> packets);
-  void send_by_port(std::span<Packet* const> packets, Tally& tally);
-  void send_to(PortId port, std::span<Packet* const> packets, Tally& tally);
+  void send_by_port(std::span<Packet* const> packets);
+  void send_to(PortId port, std::span<Packet* const> packets);
+  void count(std::span<Packet* const> packets);
   void send_through(std::uint16_t worker, std::span<Packet* const> packets);
   void hand_over(Packet& packet);
   void fail(std::span<Packet* const> packets, DropReason reason);

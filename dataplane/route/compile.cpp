@@ -299,6 +299,8 @@ std::uint32_t Compiler::index_of(RouteKind kind, PortId port, const IpAddress& g
   NextHop hop;
   hop.kind = kind;
   hop.port = port;
+  hop.from = table_.port(port).mac;
+  hop.mtu = table_.port(port).mtu;
   hop.gateway = gateway;
   const auto neighbour = static_neighbours_.find({port, gateway});
   if (neighbour != static_neighbours_.end()) {

@@ -60,12 +60,12 @@ inline void strip_tags(Packet& p) {
 
 /// The last rewrite of a forwarded packet: TTL, VLAN tags, padding, Ethernet addresses, out_port.
 /// The outer header of a tunnel begins here and keeps its TTL.
-inline void leave(const Port& port, PortId id, const MacAddress& to, Packet& p) {
+inline void leave(const MacAddress& from, PortId port, const MacAddress& to, Packet& p) {
   if (!p.has(packet_flag::kTunnel)) decrement_ttl(p);
   if (p.l3 != kEthernetSize) strip_tags(p);
   if (p.length > p.end) p.length = std::max(p.end, std::min<std::uint16_t>(p.length, kFrameLeast));
-  set_ether(p.data, to, port.mac);
-  p.out_port = id;
+  set_ether(p.data, to, from);
+  p.out_port = port;
 }
 
 /// Sends an answer the way its question came: to its Ethernet source, out of its port, with its

@@ -11,7 +11,7 @@ namespace {
 /// Where a packet is to go, and how its Ethernet address is found.
 struct Target {
   const NextHop* hop;
-  Neighbours::Probe probe;  ///< for kinds that lead out, unless the neighbour is static
+  Neighbours::Probe probe;  ///< unless the neighbour is static
 };
 
 const IpAddress& neighbour_address(const NextHop& hop, const Packet& p) {
@@ -29,8 +29,14 @@ class Forwarder {
       : context_(context), table_(table), neighbours_(neighbours), burst_(burst) {}
 
   void run() {
-    burst_.for_each_alive([&](unsigned i, const Packet& p) { aim(targets_[i], p); });
+    std::uint64_t others = 0;
     burst_.for_each_alive([&](unsigned i, Packet& p) {
+      const NextHop& hop = table_.next_hop(p.next_hop);
+      if (hop.has_mac) return send(i, p, {&hop, {}});
+      others |= std::uint64_t{1} << i;
+      aim(targets_[i], hop, p);
+    });
+    burst_.for_each_alive(others, [&](unsigned i, Packet& p) {
       if (leads_out(*targets_[i].hop)) {
         send(i, p, targets_[i]);
       } else {
@@ -40,30 +46,34 @@ class Forwarder {
   }
 
  private:
-  void aim(Target& target, const Packet& p) const {
-    target.hop = &table_.next_hop(p.next_hop);
-    if (!leads_out(*target.hop) || target.hop->has_mac) return;
-    target.probe = neighbours_.probe(target.hop->port, neighbour_address(*target.hop, p));
+  void aim(Target& target, const NextHop& hop, const Packet& p) const {
+    target.hop = &hop;
+    if (!leads_out(hop)) return;
+    target.probe = neighbours_.probe(hop.port, neighbour_address(hop, p));
     neighbours_.prefetch(target.probe);
   }
 
   void send(unsigned i, Packet& p, const Target& target) {
     const NextHop& hop = *target.hop;
-    const Port& port = table_.port(hop.port);
     if (p.ttl <= 1 && !p.has(packet_flag::kFromHost))
       return answer_with_error(context_, table_, burst_, i, IcmpError::ttl_exceeded,
                                DropReason::ttl_exceeded);
-    if (p.end - p.l3 > port.mtu)
+    if (p.end - p.l3 > hop.mtu)
       return answer_with_error(context_, table_, burst_, i, IcmpError::too_big, DropReason::too_big,
-                               port.mtu);
+                               hop.mtu);
     if (p.ip_version == 6 && p.key.source.is_link_local())
       return burst_.drop(i, DropReason::not_routable);  // RFC 4291 section 2.5.6
-    const IpAddress& neighbour = neighbour_address(hop, p);
-    const MacAddress* mac = hop.has_mac ? &hop.mac : table_.assumed_neighbour();
-    if (mac == nullptr) mac = neighbours_.use(context_.now, target.probe, hop.port, neighbour);
-    if (mac == nullptr) return hold(i, p, hop.port, neighbour);
-    leave(port, hop.port, *mac, p);
+    const MacAddress* mac = hop.has_mac ? &hop.mac : mac_of(target, p);
+    if (mac == nullptr) return hold(i, p, hop.port, neighbour_address(hop, p));
+    leave(hop.from, hop.port, *mac, p);
     burst_.decide(i, Verdict::sent);
+  }
+
+  const MacAddress* mac_of(const Target& target, const Packet& p) {
+    const MacAddress* const assumed = table_.assumed_neighbour();
+    if (assumed != nullptr) return assumed;
+    const NextHop& hop = *target.hop;
+    return neighbours_.use(context_.now, target.probe, hop.port, neighbour_address(hop, p));
   }
 
   void hold(unsigned i, const Packet& p, PortId port, const IpAddress& neighbour) {
@@ -87,6 +97,8 @@ class Forwarder {
     learned.kind = RouteKind::gateway;
     learned.gateway = router->address;
     learned.port = router->port;
+    learned.from = table_.port(router->port).mac;
+    learned.mtu = table_.port(router->port).mtu;
     send(i, p, {&learned, neighbours_.probe(router->port, router->address)});
   }
 
@@ -94,7 +106,7 @@ class Forwarder {
   const Table& table_;
   Neighbours& neighbours_;
   Burst& burst_;
-  std::array<Target, kBurstMax> targets_;  ///< written for alive packets before it is read
+  std::array<Target, kBurstMax> targets_;  ///< written before it is read, by those that need it
 };
 
 }  // namespace

@@ -63,7 +63,8 @@ void refuse(Context& context, const Table& table, Burst& burst, unsigned i) {
 }
 
 void deliver(Context& context, const Table& table, Burst& burst, unsigned i) {
-  const Packet& p = burst.packets[i];
+  Packet& p = burst.packets[i];
+  if (!l4_checksum_right(p)) return burst.drop(i, DropReason::l4_checksum);
   if (is_echo_request(p)) return echo(table, burst, i);
   const std::uint8_t kinds = table.kinds(p.next_hop);
   const bool host = (kinds & local_kind::kHost) != 0;

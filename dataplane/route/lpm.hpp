@@ -26,21 +26,7 @@ class Lpm {
   [[nodiscard]] bool add(const std::uint8_t* key, unsigned length, LpmValue value);
 
   [[nodiscard]] LpmValue find(const std::uint8_t* key) const {
-    return finish(key, entries_[root_index(key)]);
-  }
-
-  /// The steps of find() apart, so that a burst can fetch memory for one packet while it works on
-  /// another: prefetch_root, then first, then finish.
-  void prefetch_root(const std::uint8_t* key) const {
-    __builtin_prefetch(entries_.data() + root_index(key));
-  }
-  /// The root's entry; what it points to is on its way into the cache.
-  [[nodiscard]] std::uint32_t first(const std::uint8_t* key) const {
-    const std::uint32_t entry = entries_.data()[root_index(key)];
-    if ((entry & kNode) != 0) __builtin_prefetch(entries_.data() + node_index(entry, key[2]));
-    return entry;
-  }
-  [[nodiscard]] LpmValue finish(const std::uint8_t* key, std::uint32_t entry) const {
+    std::uint32_t entry = entries_.data()[root_index(key)];
     for (unsigned at = 2; (entry & kNode) != 0; ++at)
       entry = entries_.data()[node_index(entry, key[at])];
     return entry;

@@ -1,3 +1,4 @@
+#include "dataplane/packet/checksum.hpp"
 #include "dataplane/route/icmp_error.hpp"
 #include "dataplane/route/stages.hpp"
 #include "dataplane/route/tcp_reset.hpp"
@@ -16,6 +17,7 @@ bool answer(Context& context, const Table& table, Packet& p) {
 void reject(Context& context, const Table& table, Burst& burst) {
   burst.for_each_alive([&](unsigned i, Packet& p) {
     if (p.reason != DropReason::rule_reject) return;
+    if (!l4_checksum_right(p)) return burst.drop(i, DropReason::l4_checksum);
     if (!answer(context, table, p)) return burst.drop(i, DropReason::rule_reject);
     p.reason = DropReason::none;
     burst.decide(i, Verdict::answered);

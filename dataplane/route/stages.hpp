@@ -16,9 +16,9 @@ namespace sluice::route {
 [[nodiscard]] tl::expected<std::shared_ptr<const Table>, std::vector<Error>> compile(
     const Source& source);
 
-/// Longest-prefix match on the destination of every alive IP packet: sets Packet::next_hop. Returns
-/// those whose destination is one of ours.
-std::uint64_t look_up(Context& context, const Table& table, Burst& burst);
+/// Longest-prefix match on the destination of the alive IP packets of a set: sets Packet::next_hop.
+/// Returns those whose destination is one of ours.
+std::uint64_t look_up(const Table& table, Burst& burst, std::uint64_t set = ~std::uint64_t{0});
 /// ARP and neighbour discovery: learns, answers, releases what was held. Needs no IP route. On the
 /// host port every address but our own is answered for. Neighbours::tick is to be called once a
 /// turn.

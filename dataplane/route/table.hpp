@@ -28,7 +28,9 @@ enum class RouteKind : std::uint8_t {
 struct alignas(64) NextHop {
   IpAddress gateway;  ///< kind gateway
   MacAddress mac;     ///< of a static neighbour, if has_mac
+  MacAddress from;    ///< of the port
   PortId port = kNoPort;
+  std::uint16_t mtu = 0;  ///< of the port
   RouteKind kind = RouteKind::none;
   std::uint8_t kinds = 0;  ///< local_kind bits of kind local
   bool has_mac = false;    ///< the neighbour is configured and needs no resolution
@@ -65,10 +67,14 @@ class Table {
   /// Index for Packet::next_hop. IPv6 link-local destinations depend on the port they came in by.
   [[nodiscard]] std::uint32_t find(const IpAddress& destination, PortId in_port) const;
 
-  [[nodiscard]] const NextHop& next_hop(std::uint32_t index) const { return next_hops_[index]; }
+  [[nodiscard]] const NextHop& next_hop(std::uint32_t index) const {
+    return next_hops_.data()[index];  // unchecked: the tries lead to what is there
+  }
   [[nodiscard]] std::span<const NextHop> next_hops() const { return next_hops_; }
   /// What lives at the destination: local_kind bits, 0 if it is not ours.
-  [[nodiscard]] std::uint8_t kinds(std::uint32_t index) const { return next_hops_[index].kinds; }
+  [[nodiscard]] std::uint8_t kinds(std::uint32_t index) const {
+    return next_hops_.data()[index].kinds;
+  }
   [[nodiscard]] bool is_local(std::uint32_t index) const {
     return next_hops_[index].kind == RouteKind::local;
   }

@@ -33,7 +33,7 @@ void check_reply(std::span<const std::uint8_t> query, test::Bytes frame) {
   Packet reply;
   reply.data = frame.data();
   reply.length = static_cast<std::uint16_t>(frame.size());
-  require(parse(reply, HashSeed{}) == DropReason::none, "the reply's frame is well-formed");
+  require(parse(reply) == DropReason::none, "the reply's frame is well-formed");
   require(reply.key.source_port == 53 && reply.key.destination_port == 4000, "it goes back");
   const std::span<const std::uint8_t> answer(reply.data + reply.payload,
                                              std::size_t{reply.end} - reply.payload);

@@ -129,7 +129,7 @@ class World {
     test::Bytes copy = frame;
     packet.data = copy.data();
     packet.length = static_cast<std::uint16_t>(copy.size());
-    const DropReason reason = parse(packet, HashSeed{});
+    const DropReason reason = parse(packet);
     if (reason != DropReason::none)
       std::fprintf(stderr, "a frame of %zu bytes is refused: %s\n", frame.size(),
                    std::string(name_of(reason)).c_str());

@@ -41,7 +41,7 @@ void filter_packets(const firewall::RuleSet& rules, const firewall::Source& sour
   test::StageHarness harness;
   firewall::Tracker tracker(source.tracking);
   test::TestBurst burst(harness, packets);
-  firewall::early(harness.context, rules, burst.burst);
+  firewall::early(rules, burst.burst, burst.plain);
   firewall::track(harness.context, rules, tracker, burst.burst);
   firewall::filter(harness.context, rules, tracker, burst.burst, 0b0101);
   for (unsigned i = 0; i < packets.size(); ++i)

@@ -193,7 +193,7 @@ std::uint64_t count_good(const std::string& path) {
     Packet packet;
     packet.data = frame.data();
     packet.length = packet.room = static_cast<std::uint16_t>(frame.size());
-    const DropReason reason = parse(packet, HashSeed{});
+    const DropReason reason = parse(packet);
     EXPECT_EQ(DropReason::none, reason) << name_of(reason) << " in frame " << captured.number;
     ++count;
   }

@@ -261,12 +261,12 @@ Bytes with_checksums(Bytes frame) {
   p.data = frame.data();
   p.length = static_cast<std::uint16_t>(frame.size());
   // Parsing stops at a wrong header checksum, so that one is put right first.
-  static_cast<void>(parse(p, HashSeed{}));
+  static_cast<void>(parse(p));
   if (p.ether_type == 0x0800 && p.length >= p.l3 + 20U) {
     const std::size_t header = std::size_t{frame[p.l3] & 0xfU} * 4;
     if (header >= 20 && p.l3 + header <= frame.size()) {
       store_be16(p.l3_bytes() + 10, ipv4_header_checksum(p));
-      static_cast<void>(parse(p, HashSeed{}));
+      static_cast<void>(parse(p));
     }
   }
   if (p.has(packet_flag::kL4)) fill_checksums(p);

@@ -65,7 +65,7 @@ class TestBurst {
       ++burst.count;
     }
     burst.start();
-    parse(harness.context, burst);
+    plain = parse({}, burst);
   }
   ~TestBurst() {
     for (unsigned i = 0; i < burst.count; ++i)
@@ -81,6 +81,7 @@ class TestBurst {
   }
 
   Burst burst;
+  std::uint64_t plain = 0;  ///< as parse() says
 
  private:
   StageHarness& harness_;

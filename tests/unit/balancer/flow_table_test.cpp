@@ -35,7 +35,7 @@ Flow flow_number(std::uint32_t n, FlowState state = FlowState::established, Tick
 }
 
 FlowTable::Hit find(const FlowTable& table, const FlowKey& key, Ticks now = 0) {
-  return table.find(key, hash_of(key, HashSeed{}), now);
+  return table.find(key, now);
 }
 
 FlowTable make_table(std::uint32_t flows_max) {

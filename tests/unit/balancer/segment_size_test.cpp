@@ -22,7 +22,7 @@ Bytes clamped(Bytes frame) {
   Packet p;
   p.data = frame.data();
   p.length = static_cast<std::uint16_t>(frame.size());
-  EXPECT_EQ(DropReason::none, parse(p, HashSeed{}));
+  EXPECT_EQ(DropReason::none, parse(p));
   clamp_segment_size(p, 1400);
   return frame;
 }

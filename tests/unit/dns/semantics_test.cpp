@@ -51,16 +51,15 @@ TEST(Semantics, CertificatesAndIpsecKeysAreReadFieldByField) {  // RFC 4398, RFC
   EXPECT_THAT(server.ask("c.example.test", "CERT").answer,
               UnorderedElementsAre("c.example.test. 300 CERT 000112340801020304",
                                    "c.example.test. 300 CERT 000100020301"));
-  EXPECT_THAT(
-      server.ask("k.example.test", "IPSECKEY").answer,
-      UnorderedElementsAre("k.example.test. 300 IPSECKEY 0a0002010203",
-                           "k.example.test. 300 IPSECKEY 0b0102c0000226010203",
-                           "k.example.test. 300 IPSECKEY "
-                           "0c020220010db8000000000000000000000001010203",
-                           "k.example.test. 300 IPSECKEY "
-                           "0d0302026777076578616d706c65047465737400010203",
-                           "k.example.test. 300 IPSECKEY 0e0000",
-                           "k.example.test. 300 IPSECKEY 0f0000"));
+  EXPECT_THAT(server.ask("k.example.test", "IPSECKEY").answer,
+              UnorderedElementsAre("k.example.test. 300 IPSECKEY 0a0002010203",
+                                   "k.example.test. 300 IPSECKEY 0b0102c0000226010203",
+                                   "k.example.test. 300 IPSECKEY "
+                                   "0c020220010db8000000000000000000000001010203",
+                                   "k.example.test. 300 IPSECKEY "
+                                   "0d0302026777076578616d706c65047465737400010203",
+                                   "k.example.test. 300 IPSECKEY 0e0000",
+                                   "k.example.test. 300 IPSECKEY 0f0000"));
 }
 
 TEST(Semantics, WrongCertificatesAndIpsecKeysAreRefused) {
@@ -70,7 +69,8 @@ TEST(Semantics, WrongCertificatesAndIpsecKeysAreRefused) {
         "IPSECKEY 256 0 2 . AQ==", "IPSECKEY 1 4 2 . AQ==", "IPSECKEY 1 0 2 gw AQ==",
         "IPSECKEY 1 1 2 :: AQ==", "IPSECKEY 1 2 2 1.2.3.4 AQ==", "IPSECKEY 1 3 2 a..b AQ==",
         "IPSECKEY 1 0 2 .", "IPSECKEY 1 0 0 . AQ==", "IPSECKEY 1 0 2 . !!"}) {
-    EXPECT_THAT(errors_of(std::string(kApex) + "x " + wrong + "\n"), SizeIs(1)) << wrong;
+    const std::string text = std::string(kApex).append("x ").append(wrong).append("\n");
+    EXPECT_THAT(errors_of(text), SizeIs(1)) << wrong;
   }
 }
 

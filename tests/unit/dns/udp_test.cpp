@@ -41,7 +41,7 @@ struct UdpTest : testing::Test {
     again.data = burst[i].data;
     again.length = burst[i].length;
     again.room = burst[i].room;
-    EXPECT_EQ(parse(again, HashSeed{}), DropReason::none);
+    EXPECT_EQ(parse(again), DropReason::none);
     EXPECT_EQ(again.key, burst[i].key);
     const auto l4 = load_be16(again.l4_bytes() + 6);
     EXPECT_NE(l4, 0);
@@ -54,6 +54,17 @@ struct UdpTest : testing::Test {
 
   Server server;
 };
+
+TEST_F(UdpTest, AnswersNoQueryWhoseChecksumIsWrong) {
+  std::vector<Bytes> frames;
+  for (PacketBuilder builder : {from_client(), from_client6()}) {
+    frames.push_back(builder.payload(query("www.example.test", "A")).build());
+    frames.back().back() ^= 1;
+  }
+  TestBurst burst(server.harness, frames);
+  run(burst);
+  for (unsigned i = 0; i < 2; ++i) EXPECT_EQ(burst[i].reason, DropReason::l4_checksum);
+}
 
 TEST_F(UdpTest, AnswersInPlace) {
   for (const auto& builder : {from_client(), from_client6()}) {

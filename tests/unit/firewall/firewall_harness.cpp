@@ -44,7 +44,7 @@ void Firewall::replace(const Source& source) {
 std::vector<Firewall::Result> Firewall::run_burst(const std::vector<Bytes>& frames,
                                                   std::uint64_t local, PortId in_port) {
   sluice::test::TestBurst burst(harness_, frames, in_port);
-  early(harness_.context, *rules_, burst.burst);
+  early(*rules_, burst.burst, burst.plain);
   track(harness_.context, *rules_, tracker_, burst.burst);
   filter(harness_.context, *rules_, tracker_, burst.burst, local);
   std::vector<Result> out;

@@ -129,6 +129,25 @@ TEST_F(Tracked, ErrorsInTheBurstOfTheirPacketAreRelated) {
   EXPECT_EQ(1U, firewall.tracker().connections());
 }
 
+TEST_F(Tracked, AWrongChecksumIsInvalidAndMovesNothing) {
+  const auto wrong = [](Bytes frame) {
+    frame.back() ^= 1;
+    return frame;
+  };
+  EXPECT_EQ(invalid, state(wrong(from_client(kSyn, 100))));
+  open();
+  EXPECT_EQ(invalid, state(wrong(from_client(kRst, 101))));
+  EXPECT_EQ(established, state(from_client(kAck, 101, 501, "data")));
+  const auto datagram = [](bool back) {
+    return back ? packet().ip("198.18.1.11", "10.0.0.1").udp(7, 5000).payload("x").build()
+                : packet().ip("10.0.0.1", "198.18.1.11").udp(5000, 7).payload("x").build();
+  };
+  EXPECT_EQ(invalid, state(wrong(datagram(false))));
+  EXPECT_EQ(fresh, state(datagram(false)));
+  EXPECT_EQ(invalid, state(wrong(datagram(true))));
+  EXPECT_EQ(fresh, state(datagram(false)));  // still unanswered
+}
+
 TEST(BeforeTracking, ADroppedPacketMovesNoConnection) {
   Source source = source_of(
       "table inet t {\n"

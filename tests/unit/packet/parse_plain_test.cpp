@@ -20,8 +20,7 @@ std::string told(const Packet& p, DropReason reason) {
   };
   add(p.length, p.in_port, p.out_port, p.flags, p.ether_type, p.vlan, p.l3, p.ip_version, p.l4,
       p.payload, p.end, p.ttl, p.tcp_flags, p.icmp_type, p.icmp_code, p.verdict, p.reason,
-      p.connection, p.stage, p.next_hop, p.rule, p.service, p.backend, p.flow, p.hash,
-      p.via == nullptr);
+      p.connection, p.stage, p.next_hop, p.rule, p.service, p.backend, p.flow, p.via == nullptr);
   return text + p.key.source.text() + p.key.destination.text() + std::to_string(p.key.source_port) +
          std::to_string(p.key.destination_port) + std::to_string(p.key.protocol);
 }
@@ -33,7 +32,7 @@ TEST(ParsePlain, ReadsNothingBehindAFrameThatEndsInTheTcpHeader) {
     Packet p;
     p.data = frame.data();
     p.length = p.room = static_cast<std::uint16_t>(frame.size());
-    EXPECT_NE(parse(p, HashSeed{}), DropReason::none) << size;
+    EXPECT_NE(parse(p), DropReason::none) << size;
   }
 }
 
@@ -60,8 +59,8 @@ TEST(ParsePlain, ShortAndLongWayFindTheSame) {
     a.length = a.room = static_cast<std::uint16_t>(frame.size());
     a.flags = random() % 4 == 0 ? packet_flag::kL4ChecksumGood : std::uint16_t{0};
     Packet b = a;
-    const DropReason reason = parse(a, HashSeed{});
-    const DropReason expected = parse_any(b, HashSeed{});
+    const DropReason reason = parse(a);
+    const DropReason expected = parse_any(b);
     ASSERT_EQ(told(b, expected), told(a, reason)) << round;
     plain += reason == DropReason::none ? 1 : 0;
   }

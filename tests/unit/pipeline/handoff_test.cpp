@@ -22,7 +22,7 @@ FlowKey key_of(const Bytes& frame) {
   Packet p;
   p.data = copy.data();
   p.length = static_cast<std::uint16_t>(copy.size());
-  EXPECT_EQ(DropReason::none, parse(p, HashSeed{}));
+  EXPECT_EQ(DropReason::none, parse(p));
   return p.key;
 }
 

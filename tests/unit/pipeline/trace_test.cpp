@@ -38,7 +38,7 @@ Packet packet_of(const Bytes& frame) {
   p.data = copy.data();
   p.length = static_cast<std::uint16_t>(copy.size());
   p.in_port = kWan;
-  static_cast<void>(parse(p, HashSeed{}));
+  static_cast<void>(parse(p));
   return p;
 }
 

@@ -83,7 +83,7 @@ class RouteTest : public ::testing::Test {
     Burst& burst = test.burst;
     harness.books.received.add(burst.count);
     resolve(harness.context, *table, neighbours, burst);
-    look_up(harness.context, *table, burst);
+    look_up(*table, burst);
     std::uint64_t ours = 0;
     burst.for_each_alive([&](unsigned i, const Packet& p) {
       if (table->is_local(p.next_hop)) ours |= std::uint64_t{1} << i;
@@ -161,7 +161,7 @@ inline Packet parsed(Bytes& frame) {
   Packet p;
   p.data = frame.data();
   p.length = p.room = static_cast<std::uint16_t>(frame.size());
-  const DropReason reason = parse(p, HashSeed{});
+  const DropReason reason = parse(p);
   EXPECT_EQ(DropReason::none, reason) << name_of(reason);
   return p;
 }

@@ -97,7 +97,7 @@ TEST_F(Forward, FollowsViaInsteadOfTheDestination) {  // direct server return
   const IpAddress backend = ip("198.18.1.11");
   TestBurst burst(harness, {packet().ip("198.18.0.2", "198.18.100.80").tcp(1, 8080).build()});
   burst[0].via = &backend;
-  look_up(harness.context, *table, burst.burst);
+  look_up(*table, burst.burst);
   forward(harness.context, *table, neighbours, burst.burst);
   ASSERT_EQ(Verdict::sent, burst[0].verdict);
   Bytes frame = burst.bytes(0);

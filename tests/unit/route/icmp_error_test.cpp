@@ -152,7 +152,7 @@ TEST_F(IcmpErrors, WithoutHeadroomTheQuoteMovesUp) {
   const Bytes lost =
       packet().vlan(5).ip("198.18.0.2", "8.8.8.8").udp(1, 2).payload("hello").build();
   TestBurst burst(tight, {lost});
-  look_up(tight.context, *table, burst.burst);
+  look_up(*table, burst.burst);
   forward(tight.context, *table, neighbours, burst.burst);
   ASSERT_EQ(Verdict::answered, burst[0].verdict);
   Bytes frame = burst.bytes(0);
@@ -164,7 +164,7 @@ TEST_F(IcmpErrors, WithoutHeadroomTheQuoteMovesUp) {
 TEST_F(IcmpErrors, WithoutAnyRoomThePacketIsDropped) {
   StageHarness full(MemoryPool::Layout{.headroom = 0, .room = 0, .limit = 16});
   TestBurst burst(full, {packet().ip("2001:2::2", "2001:db8:99::1").udp(1, 2).build()});
-  look_up(full.context, *table, burst.burst);
+  look_up(*table, burst.burst);
   forward(full.context, *table, neighbours, burst.burst);
   EXPECT_EQ(DropReason::no_buffer, burst[0].reason);
 }

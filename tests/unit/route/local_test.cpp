@@ -105,6 +105,20 @@ TEST_F(Local, UnwantedIcmpIsDropped) {
     EXPECT_EQ(DropReason::icmp_unhandled, burst[i].reason) << i;
 }
 
+TEST_F(Local, WhatCameWithAWrongChecksumIsNotAnswered) {
+  std::vector<Bytes> frames;
+  for (const char* to : {"198.18.100.80", "198.18.0.1"}) {
+    frames.push_back(packet().ip("198.18.0.2", to).udp(5000, 99).payload("x").build());
+    frames.push_back(packet().ip("198.18.0.2", to).tcp(5000, 99, tcp_flag::kSyn).build());
+    frames.push_back(packet().ip("198.18.0.2", to).echo_request(1).payload("x").build());
+  }
+  for (Bytes& frame : frames) frame.back() ^= 1;
+  TestBurst burst(harness, frames);
+  run(burst);
+  for (unsigned i = 0; i < burst.burst.count; ++i)
+    EXPECT_EQ(DropReason::l4_checksum, burst[i].reason) << i;
+}
+
 TEST_F(Local, ClosedPortsOfServiceAddressesAreRefused) {
   TestBurst burst(
       harness, {packet().ip("198.18.0.2", "198.18.100.80").udp(5000, 99).build(),

@@ -280,7 +280,7 @@ TEST_F(NeighboursTest, WithoutABufferTheRequestIsMadeLater) {
   StageHarness empty(MemoryPool::Layout{.headroom = 128, .room = 2048, .limit = 1});
   {
     TestBurst burst(empty, {to_backend("198.18.1.11")});
-    look_up(empty.context, *table, burst.burst);
+    look_up(*table, burst.burst);
     forward(empty.context, *table, neighbours, burst.burst);
     EXPECT_EQ(Verdict::held, burst[0].verdict);
     EXPECT_TRUE(empty.emitter.frames.empty());

@@ -1,5 +1,6 @@
 #include <random>
 
+#include "dataplane/packet/checksum.hpp"
 #include "tests/unit/route/fixture.hpp"
 
 namespace sluice::route::test {
@@ -62,8 +63,9 @@ class RandomPackets : public RouteTest {
     Packet p;
     p.data = frame.data();
     p.length = p.room = static_cast<std::uint16_t>(frame.size());
-    const DropReason reason = parse(p, HashSeed{});
-    if (reason == DropReason::ip_checksum || reason == DropReason::l4_checksum)
+    const DropReason reason = parse(p);
+    if (reason == DropReason::ip_checksum || reason == DropReason::l4_checksum ||
+        (reason == DropReason::none && !l4_checksum_right(p)))
       return with_checksums(frame);
     return frame;
   }
