@@ -4,6 +4,7 @@
 
 #include "dataplane/firewall/tracking/tcp_tracker.hpp"
 #include "dataplane/packet/checksum.hpp"
+#include "dataplane/packet/protocol.hpp"
 
 namespace sluice::firewall {
 namespace {
@@ -14,6 +15,13 @@ bool is_icmp(const Packet& packet) {
 
 IcmpRole role_of(const Packet& packet) {
   return icmp_role(packet.ip_version == 4, packet.icmp_type);
+}
+
+/// A whole TCP or UDP packet: its key says all about its connection.
+bool says_all(const Packet& packet) {
+  constexpr std::uint16_t kAsked = packet_flag::kIp | packet_flag::kL4 | packet_flag::kFragment;
+  return (packet.flags & kAsked) == (packet_flag::kIp | packet_flag::kL4) &&
+         has_ports(packet.key.protocol);
 }
 
 /// The key under which a packet is tracked.
@@ -64,6 +72,11 @@ bool start(const Packet& packet, const FragmentPorts& ports, Connection& connect
   return packet.has(packet_flag::kL4) && tcp_start(packet, connection);
 }
 
+[[gnu::noinline]] bool would_start(const Packet& packet, const FragmentPorts& ports) {
+  Connection connection;
+  return start(packet, ports, connection);
+}
+
 }  // namespace
 
 void Tracker::observe(Context& context, const TrackingSource& timeouts, Burst& burst) {
@@ -74,7 +87,10 @@ void Tracker::observe(Context& context, const TrackingSource& timeouts, Burst& b
     if (notes_[i].tracked) table_.prefetch_record(notes_[i].hash, tcp);
   });
   burst.for_each_alive([&](unsigned i, Packet& packet) {
-    if (packet.has(packet_flag::kIp) && packet.reason == DropReason::none)
+    if (!packet.has(packet_flag::kIp) || packet.reason != DropReason::none) return;
+    if (says_all(packet)) [[likely]]
+      follow(context, timeouts, packet, notes_[i], packet.key, IcmpRole::unknown, true, i);
+    else
       judge(context, timeouts, packet, notes_[i], true, i);
   });
 }
@@ -132,21 +148,6 @@ void Tracker::observe_deferred(Context& context, const TrackingSource& timeouts,
   judge(context, timeouts, packet, notes_[index], false, index);
 }
 
-Tracker::Found Tracker::find(const FlowKey& key, std::uint64_t hash, IcmpRole role,
-                             Nanoseconds now) const {
-  Found found;
-  found.index = table_.find(hash, now, [&](const Connection& connection) {
-    if (role != IcmpRole::reply && goes_forth(key, connection)) {
-      found.direction = Direction::original;
-      return true;
-    }
-    if (role == IcmpRole::request || !goes_back(key, connection)) return false;
-    found.direction = Direction::reply;
-    return true;
-  });
-  return found;
-}
-
 bool Tracker::starts_earlier(std::uint64_t hash) const {
   const auto* const end = starting_.data() + starting_count_;
   return std::find(starting_.data(), end, hash) != end;
@@ -195,7 +196,13 @@ void Tracker::judge(Context& context, const TrackingSource& timeouts, Packet& pa
     }
     if (role == IcmpRole::error) return judge_error(context, packet, may_defer, index);
   }
-  const Found found = find(key_of(packet, note.ports), note.hash, role, context.now);
+  follow(context, timeouts, packet, note, key_of(packet, note.ports), role, may_defer, index);
+}
+
+void Tracker::follow(Context& context, const TrackingSource& timeouts, Packet& packet, Note& note,
+                     const FlowKey& key, IcmpRole role, bool may_defer, unsigned index) {
+  packet.connection = ConnectionState::invalid;
+  const Found found = find(key, note.hash, role, context.now);
   const Connection* const known =
       found.index != ConnectionTable::kNone ? &table_.at(found.index) : nullptr;
   if (changes(packet, known, found.direction) && !l4_checksum_right(packet)) return;
@@ -214,8 +221,7 @@ void Tracker::judge(Context& context, const TrackingSource& timeouts, Packet& pa
     deferred_ |= std::uint64_t{1} << index;
     return;
   }
-  Connection connection;
-  note.starts = role != IcmpRole::reply && start(packet, note.ports, connection);
+  note.starts = role != IcmpRole::reply && would_start(packet, note.ports);
   if (!note.starts) return;
   packet.connection = ConnectionState::fresh;
   starting_[starting_count_++ % kBurstMax] = note.hash;

@@ -99,6 +99,8 @@ class Tracker {
   void age(Nanoseconds now);
   void judge(Context& context, const TrackingSource& timeouts, Packet& packet, Note& note,
              bool may_defer, unsigned index);
+  void follow(Context& context, const TrackingSource& timeouts, Packet& packet, Note& note,
+              const FlowKey& key, IcmpRole role, bool may_defer, unsigned index);
   void judge_later_fragment(Context& context, Packet& packet, Note& note);
   [[nodiscard]] Found find(const FlowKey& key, std::uint64_t hash, IcmpRole role,
                            Nanoseconds now) const;
@@ -119,5 +121,21 @@ class Tracker {
   std::array<std::uint64_t, kBurstMax> starting_{};  ///< hashes of the burst's new connections
   unsigned starting_count_ = 0;
 };
+
+[[gnu::always_inline]] inline Tracker::Found Tracker::find(const FlowKey& key, std::uint64_t hash,
+                                                           IcmpRole role, Nanoseconds now) const {
+  Found found;
+  found.index = table_.find(
+      hash, now, [&](const Connection& connection) __attribute__((always_inline)) {
+        if (role != IcmpRole::reply && goes_forth(key, connection)) {
+          found.direction = Direction::original;
+          return true;
+        }
+        if (role == IcmpRole::request || !goes_back(key, connection)) return false;
+        found.direction = Direction::reply;
+        return true;
+      });
+  return found;
+}
 
 }  // namespace sluice::firewall

@@ -113,7 +113,9 @@ class ConnectionTable {
 };
 
 template <class Same>
-ConnectionTable::Index ConnectionTable::find(std::uint64_t hash, Nanoseconds now, Same same) const {
+[[gnu::always_inline]] inline ConnectionTable::Index ConnectionTable::find(std::uint64_t hash,
+                                                                           Nanoseconds now,
+                                                                           Same same) const {
   const std::uint16_t tag = tag_of(hash);
   for (const std::uint64_t at : {first_bucket(hash), second_bucket(hash)}) {
     const Bucket& bucket = buckets_[at];
