@@ -20,6 +20,9 @@ WAN4, WAN6 = "198.18.0", "2001:2:"
 LAN4, LAN6 = "198.18.1", "2001:2:0:1:"
 SERVICES4, SERVICES6 = "198.18.100.0/24", "2001:2:0:100::/64"
 DSR_ADDRESS = "198.18.100.81"
+# Services whose backends are reached in tunnels, and where control/examples/lab.yaml sends them from.
+TUNNEL_ADDRESSES = ("198.18.100.84", "2001:2:0:100::84", "198.18.100.85", "2001:2:0:100::85")
+TUNNEL_SOURCES = ("198.18.2.0/24", "2001:2:0:2::/64")
 MAC = {"wan": "02:5c:00:00:00:01", "lan": "02:5c:00:00:01:01"}
 
 
@@ -169,6 +172,8 @@ class Lab:
             self.raise_host(backend, f"{LAN4}.{index}/24", f"{LAN6}:{index}/64", f"{LAN4}.1", f"{LAN6}:1")
             # Direct server return: the backend owns the service address and never speaks ARP for it.
             run("ip", "-n", self.namespace(backend), "address", "add", f"{DSR_ADDRESS}/32", "dev", "lo")
+            self.exec(backend, ROOT / "scripts/backend", "up", "--dev", "eth0", "--mode", "ipip", "--mode", "gue",
+                      "--from", *TUNNEL_SOURCES, "--address", *TUNNEL_ADDRESSES)
         for port in ("wan", "lan"):
             self.raise_port(port)
         self.attach_pass("client", "eth0")

@@ -69,6 +69,10 @@ class Tour:
                       expect=lambda t: all(b in t for b in lab_module.BACKENDS))
         self.step("Balancer: direct server return", ("client", "curl", "-sm", "3", "http://198.18.100.81:8080/"),
                   expect=lambda t: any(t.rstrip().endswith(b) for b in lab_module.BACKENDS))
+        self.step("Balancer: IP in IP and GUE to backends that answer directly",
+                  ("client", "curl", "-sm", "3", "http://198.18.100.84:8080/"),
+                  ("client", "curl", "-sgm", "3", "http://[2001:2:0:100::85]:8080/"),
+                  expect=lambda t: sum(t.count(f"{b}\n") + t.endswith(b) for b in lab_module.BACKENDS) >= 2)
         echo = ("import socket\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.settimeout(3)\n"
                 "s.sendto(b'hello',('198.18.100.82',7))\nprint(s.recvfrom(99))")
         self.step("Balancer: UDP service echo", ("client", "/usr/bin/python3", "-c", echo),

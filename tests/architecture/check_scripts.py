@@ -30,7 +30,7 @@ for path in python:
         ast.parse((rooms.ROOT / path).read_text(), path)
     except SyntaxError as error:
         problems.append(f"{path}:{error.lineno}: {error.msg}")
-for name in ("setup", "build", "run", "test", "lab", "bench", "pktgen"):
+for name in ("setup", "build", "run", "test", "lab", "bench", "pktgen", "backend"):
     file = rooms.ROOT / "scripts" / name
     if not os.access(file, os.X_OK):
         problems.append(f"scripts/{name} is missing or not executable")

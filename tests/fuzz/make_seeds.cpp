@@ -68,6 +68,35 @@ std::map<std::string, Bytes> queries() {
           {"wildcard", query({"x", "y", "wild", "example", "test"}, 16, 600)}};
 }
 
+/// To services whose backends are reached in tunnels, what comes back, and errors about the outer
+/// header.
+void add_tunnels(bool v4, std::map<std::string, Bytes>& out) {
+  const std::string suffix = v4 ? "-v4" : "-v6";
+  const char* client = v4 ? kClient4 : kClient6;
+  const char* ipip = v4 ? "198.18.100.84" : "2001:2:0:100::84";
+  const char* gue = v4 ? "198.18.100.85" : "2001:2:0:100::85";
+  const char* source = v4 ? "172.16.0.9" : "2001:db8:ffff::9";
+  const char* end = v4 ? "198.18.1.11" : "2001:2:0:1::11";
+  const char* router = v4 ? "198.18.1.77" : "2001:2:0:1::77";
+  const Bytes syn =
+      from(client, ipip).tcp(4001, 80, tcp_flag::kSyn).tcp_options({2, 4, 5, 0xb4}).build();
+  const Bytes inner(syn.begin() + 14, syn.end());
+  const Bytes outer = from(source, end).protocol(v4 ? 4 : 41).payload(inner).build();
+  out["tunnel-syn" + suffix] = syn;
+  out["tunnel-answer" + suffix] = from(ipip, client)
+                                      .tcp(80, 4001, tcp_flag::kSyn | tcp_flag::kAck)
+                                      .tcp_options({1, 2, 4, 5, 0xb4})
+                                      .build();
+  out["tunnel-udp" + suffix] = from(client, gue).udp(4000, 80).payload("in UDP").build();
+  out["tunnel-too-big" + suffix] =
+      from(client, ipip).do_not_fragment().tcp(4001, 80).payload(Bytes(1300, 7)).build();
+  out["tunnel-ttl" + suffix] = from(client, gue).ttl(1).udp(4000, 80).build();
+  out["tunnel-error" + suffix] = from(router, source)
+                                     .icmp(v4 ? 3 : 2, v4 ? 4 : 0, 1200)
+                                     .payload(Bytes(outer.begin() + 14, outer.end()))
+                                     .build();
+}
+
 std::map<std::string, Bytes> frames() {
   std::map<std::string, Bytes> out;
   for (const bool v4 : {true, false}) {
@@ -101,6 +130,7 @@ std::map<std::string, Bytes> frames() {
                                       .icmp(v4 ? 3 : 1, 3)
                                       .payload(Bytes(quoted.begin() + 14, quoted.end()))
                                       .build();
+    add_tunnels(v4, out);
   }
   out["options-v4"] =
       from(kClient4, "198.18.1.11").ip_options({7, 7, 4, 0, 0, 0, 0}).udp(1, 2).build();

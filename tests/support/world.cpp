@@ -111,6 +111,15 @@ balancer::ServiceSource service(const char* name, const char* v4, const char* v6
   return out;
 }
 
+/// In a tunnel: one backend of both families, and one that takes either in IPv6.
+balancer::ServiceSource tunnel(const char* name, const char* v4, const char* v6,
+                               std::uint8_t protocol, balancer::Mode mode) {
+  balancer::ServiceSource out = service(name, v4, v6, 80, protocol, mode);
+  out.tunnel.sources = {prefix("172.16.0.0/16"), prefix("2001:db8:ffff::/48")};
+  out.backends[1].addresses.erase(out.backends[1].addresses.begin());
+  return out;
+}
+
 }  // namespace
 
 Sources world_sources() {
@@ -121,7 +130,9 @@ Sources world_sources() {
       service("web", "198.18.100.80", "2001:2:0:100::80", 80, ip_protocol::kTcp, Mode::nat),
       service("echo", "198.18.100.82", "2001:2:0:100::82", 7, ip_protocol::kUdp, Mode::nat),
       service("direct", "198.18.100.81", "2001:2:0:100::81", 80, ip_protocol::kTcp,
-              Mode::direct_return)};
+              Mode::direct_return),
+      tunnel("ipip", "198.18.100.84", "2001:2:0:100::84", ip_protocol::kTcp, Mode::ipip),
+      tunnel("gue", "198.18.100.85", "2001:2:0:100::85", ip_protocol::kUdp, Mode::gue)};
   out.balancer.flows_max = 16;
   out.dns.zones = {{"example.test", kZone, "example.test.zone"}};
   out.dns.servers = {
