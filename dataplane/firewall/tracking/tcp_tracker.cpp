@@ -131,17 +131,20 @@ bool continues_unseen(const Segment& s, Direction direction, const Connection& c
 }
 
 /// Where a segment stands in the windows of its connection.
-enum class Position : std::uint8_t { inside, beyond, behind };
+enum class Position : std::uint8_t { inside, over, beyond, behind };
 
 Position position_of(const Segment& s, const TcpSide& sender, const TcpSide& receiver) {
-  if (before(sender.limit, s.sequence)) return Position::beyond;
   if (s.has(kAck) && before(receiver.end, s.ack)) return Position::beyond;
+  // Some senders go over the window; by no more than another one it is not taken for forged.
+  const bool over = before(sender.limit, s.sequence);
+  if (over && s.end - sender.limit + 1 > receiver.window) return Position::beyond;
   // A window's worth behind what was sent is an old retransmission or a keep-alive.
   if (!before(sender.end - receiver.window - 1, s.end) && receiver.window != 0)
     return Position::behind;
   const std::uint32_t lag = std::max(kAckLagMin, sender.window);
-  if (s.has(kAck) && !before(receiver.end - lag - 1, s.ack)) return Position::behind;
-  return Position::inside;
+  const bool old_ack = s.has(kAck) && !before(receiver.end - lag - 1, s.ack);
+  if (over) return old_ack ? Position::beyond : Position::over;
+  return old_ack ? Position::behind : Position::inside;
 }
 
 void note(const Segment& s, TcpSide& sender, TcpSide& receiver) {
@@ -157,6 +160,12 @@ void note(const Segment& s, TcpSide& sender, TcpSide& receiver) {
   sender.last_ack = sender.acked ? later_of(sender.last_ack, s.ack) : s.ack;
   sender.acked = true;
   if (receiver.fin && !before(s.ack, receiver.fin_end)) receiver.fin_acked = true;
+}
+
+/// Not as it should be, but the other side may take its data and acknowledge them.
+TcpVerdict on_doubtful(const Segment& s, TcpSide& sender) {
+  sender.end = later_of(sender.end, s.end);
+  return TcpVerdict::ignored;
 }
 
 /// RFC 5961 section 3: only a reset at the very number that the other side expects is certain to
@@ -176,12 +185,14 @@ TcpVerdict on_reset(const Segment& s, Connection& connection, TcpSide& sender, T
   if (receiver.acked && before(s.sequence, receiver.last_ack)) return TcpVerdict::invalid;
   Segment plain = s;
   plain.flags = kRst;  // its acknowledgement is often 0 and means nothing
-  const bool inside = position_of(plain, sender, receiver) == Position::inside;
+  const Position position = position_of(plain, sender, receiver);
+  if (position == Position::over && !connection.picked_up) return on_doubtful(s, sender);
+  const bool inside = position == Position::inside;
   if (!inside && !connection.picked_up) return TcpVerdict::invalid;
   // Right behind the data just sent is exact too: its acknowledgement is still on the way.
   const bool exact = s.sequence == receiver.last_ack || s.sequence == sender.end;
   const bool open = connection.tcp == TcpState::established && connection.replied;
-  if (open && receiver.acked && !exact) return TcpVerdict::ignored;
+  if (open && receiver.acked && !exact) return on_doubtful(s, sender);
   sender.end = later_of(sender.end, s.sequence);
   connection.tcp = TcpState::closed;
   return TcpVerdict::fits;
@@ -220,8 +231,9 @@ TcpVerdict on_syn_ack(const Packet& packet, const Segment& s, Direction directio
   if (!answers_open && !answers_crossed) {
     if (direction == Direction::reply) return TcpVerdict::ignored;  // an old one may come late
     // The other half of a simultaneous open, if it fits.
-    const bool crossed = connection.tcp == TcpState::syn_received &&
-                         position_of(s, sender, receiver) != Position::beyond;
+    const Position position = position_of(s, sender, receiver);
+    const bool crossed = connection.tcp == TcpState::syn_received && position != Position::beyond &&
+                         position != Position::over;
     return crossed ? TcpVerdict::ignored : TcpVerdict::invalid;
   }
   // RFC 9293 section 3.10.7.3; data in the SYN need not be acknowledged.
@@ -294,6 +306,7 @@ TcpVerdict tcp_continue(const Packet& packet, Direction direction, Connection& c
   // Of a connection that was picked up, what was sent before is not known and may be acknowledged.
   if (position == Position::beyond && !connection.picked_up) return TcpVerdict::invalid;
   if (position == Position::behind) return TcpVerdict::ignored;
+  if (position == Position::over && !connection.picked_up) return on_doubtful(s, sender);
   if (position == Position::inside) note(s, sender, receiver);
   if (connection.tcp == TcpState::closed) return TcpVerdict::ignored;  // was on its way
   advance(connection, direction);

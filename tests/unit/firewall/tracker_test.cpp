@@ -129,6 +129,14 @@ TEST_F(Tracked, ErrorsInTheBurstOfTheirPacketAreRelated) {
   EXPECT_EQ(1U, firewall.tracker().connections());
 }
 
+TEST_F(Tracked, ASenderMayGoOverTheWindowByAnotherOne) {  // as the kernel has it
+  open();
+  const std::uint32_t limit = 101 + 0xffff;
+  EXPECT_EQ(established, state(from_client(kAck, limit + 0xfff9, 501, "early")));
+  EXPECT_EQ(established, state(from_server(kAck, 501, limit + 0xfffe)));  // the other side took it
+  EXPECT_EQ(invalid, state(from_client(kAck, limit + 0xfffe + 0x1ffff, 501, "early")));
+}
+
 TEST_F(Tracked, AWrongChecksumIsInvalidAndMovesNothing) {
   const auto wrong = [](Bytes frame) {
     frame.back() ^= 1;
