@@ -19,7 +19,7 @@ using balancer::Mode;
 using test::Bytes;
 
 constexpr unsigned kBurst = 64;
-constexpr unsigned kFrameRoom = 192;
+constexpr unsigned kFrameRoom = 192, kHeadroom = 64;
 
 enum class Work { stamp, parse, forward, reply, open };
 
@@ -30,6 +30,7 @@ balancer::Source source_of(Mode mode) {
   service.port = 80;
   service.protocol = ip_protocol::kTcp;
   service.mode = mode;
+  service.tunnel.sources = {*Prefix::parse("172.16.0.0/16"), *Prefix::parse("2001:db8:5::/64")};
   for (unsigned i = 1; i <= 100; ++i) {
     balancer::BackendSource backend;
     backend.name = "backend-" + std::to_string(i);
@@ -47,6 +48,7 @@ class Bench {
  public:
   Bench(bool v4, Mode mode, std::uint32_t count)
       : v4_(v4),
+        tunnel_(balancer::is_tunnel(mode)),
         count_(count),
         services_(*balancer::compile(source_of(mode), harness_.registry)),
         flows_({.flows_max = count * 2, .seed = {}, .slots = &harness_.slots}) {
@@ -54,7 +56,6 @@ class Bench {
                     .ip(v4 ? "10.0.0.0" : "2001:db8::", v4 ? "198.18.100.80" : "2001:2:0:100::80")
                     .tcp(0, 80, tcp_flag::kAck)
                     .build();
-    for (unsigned i = 0; i < kBurst; ++i) burst_.packets[i].data = memory_.data() + i * kFrameRoom;
   }
 
   /// Begins flow n and completes its handshake.
@@ -83,7 +84,14 @@ class Bench {
   void balance_burst() {
     restore(harness_.context, *services_, flows_, burst_);
     translate(harness_.context, *services_, flows_, burst_);
+    if (tunnel_) encapsulate_burst();
     benchmark::DoNotOptimize(burst_.alive);
+  }
+  void encapsulate_burst() {
+    std::uint64_t tunnels = 0;
+    for (unsigned i = 0; i < burst_.count; ++i)
+      if (burst_.packets[i].has(packet_flag::kTunnel)) tunnels |= std::uint64_t{1} << i;
+    benchmark::DoNotOptimize(encapsulate(harness_.context, *services_, burst_, tunnels).too_big);
   }
   /// Every packet was translated, or was restored.
   [[nodiscard]] bool all_done(Work work) const {
@@ -103,6 +111,9 @@ class Bench {
   /// The frame of flow n: a client's address and port in the template, its IPv4 checksum right.
   void stamp(unsigned i, std::uint32_t n, std::uint8_t flags) {
     Packet& p = burst_.packets[i];
+    p.data = memory_.data() + i * kFrameRoom + kHeadroom;
+    p.headroom = kHeadroom;
+    p.room = kFrameRoom - kHeadroom;
     p.length = static_cast<std::uint16_t>(template_.size());
     p.flags = packet_flag::kL4ChecksumGood;
     std::memcpy(p.data, template_.data(), template_.size());
@@ -144,6 +155,7 @@ class Bench {
   }
 
   bool v4_;
+  bool tunnel_;
   std::uint32_t count_;
   std::uint32_t fresh_ = 0x00ffffff;
   std::uint64_t random_ = 1;
@@ -179,10 +191,14 @@ BENCHMARK_CAPTURE(run, parse_v4, true, Mode::nat, Work::parse)->Arg(100'000);
 BENCHMARK_CAPTURE(run, nat_v4, true, Mode::nat, Work::forward)->Apply(sizes);
 BENCHMARK_CAPTURE(run, nat_reply_v4, true, Mode::nat, Work::reply)->Apply(sizes);
 BENCHMARK_CAPTURE(run, direct_return_v4, true, Mode::direct_return, Work::forward)->Apply(sizes);
+BENCHMARK_CAPTURE(run, ipip_v4, true, Mode::ipip, Work::forward)->Apply(sizes);
+BENCHMARK_CAPTURE(run, gue_v4, true, Mode::gue, Work::forward)->Apply(sizes);
 BENCHMARK_CAPTURE(run, new_flows_v4, true, Mode::nat, Work::open)->Arg(100'000);
 BENCHMARK_CAPTURE(run, stamp_v6, false, Mode::nat, Work::stamp)->Arg(100'000);
 BENCHMARK_CAPTURE(run, parse_v6, false, Mode::nat, Work::parse)->Arg(100'000);
 BENCHMARK_CAPTURE(run, nat_v6, false, Mode::nat, Work::forward)->Apply(sizes);
+BENCHMARK_CAPTURE(run, ipip_v6, false, Mode::ipip, Work::forward)->Apply(sizes);
+BENCHMARK_CAPTURE(run, gue_v6, false, Mode::gue, Work::forward)->Apply(sizes);
 
 }  // namespace
 

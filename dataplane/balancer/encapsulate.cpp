@@ -34,14 +34,14 @@ bool has_no_checksum(const Packet& p) {
 }
 
 /// One's complement sum of the inner packet, in the machine's order, from its headers alone where
-/// its transport checksum is known to be right: that one makes the segment sum up to the opposite
-/// of its pseudo-header (RFC 1624), and an IPv4 header sums up to nothing.
+/// it has a transport checksum: that one makes the segment sum up to the opposite of its
+/// pseudo-header (RFC 1071), and an IPv4 header sums up to nothing. One that is wrong stays wrong,
+/// in the outer header too: nobody takes such a packet for a sound one.
 std::uint64_t inner_sum(const Packet& p, unsigned size) {
   constexpr unsigned kPlainHeader = 40;
   const std::uint8_t* ip = p.l3_bytes();
-  const bool known = has_ports(p) && p.has(kL4ChecksumGood) && !p.has(kFragment | kIpOptions) &&
-                     !has_no_checksum(p);
-  if (!known) return checksum_raw(ip, size);
+  const bool plain = has_ports(p) && !p.has(kFragment | kIpOptions) && !has_no_checksum(p);
+  if (!plain) return checksum_raw(ip, size);
   const auto segment = static_cast<std::uint16_t>(p.end - p.l4);
   const std::uint64_t pseudo = checksum_raw(p.key.source.bytes.data(), 2 * sizeof(IpAddress)) +
                                __builtin_bswap16(segment) + (std::uint64_t{p.key.protocol} << 8U);

@@ -134,6 +134,16 @@ TEST_P(TunnelPair, TheChecksumOfGueIsRightWhateverIsInside) {
   }
 }
 
+TEST_P(TunnelPair, AChecksumThatIsWrongStaysWrongOutside) {
+  if (outer_v4) return;  // has none outside
+  TunnelLab lab(source(Mode::gue));
+  Bytes frame = request().tcp(5000, 80).payload("hello").build();
+  frame.back() = static_cast<std::uint8_t>(frame.back() + 1);
+  const auto sent = lab.wrap(frame);
+  EXPECT_EQ(frame.back(), sent.bytes.back());
+  EXPECT_NE(test::with_checksums(sent.bytes), sent.bytes);
+}
+
 TEST_P(TunnelPair, DscpAndEcnAreCopied) {  // RFC 6040 section 4.1
   TunnelLab lab(source(Mode::ipip));
   Bytes frame = request().tcp(5000, 80).build();
