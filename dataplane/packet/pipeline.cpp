@@ -121,6 +121,8 @@ struct Route {
   static void run(Turn& t) {
     if (!t.snapshot.services_apart) t.flow_known = 0;
     t.services |= t.flow_known;
+    for_each_in(t.burst, t.flow_known,
+                [](unsigned, Packet& p) { p.next_hop = route::next_hop_index::kServiceOurs; });
     const route::Table& table = *t.snapshot.route;
     const std::uint64_t ours = route::look_up(table, t.burst, ~t.flow_known);
     for_each_in(t.burst, ours, [&](unsigned i, const Packet& p) {

@@ -96,6 +96,9 @@ void Compiler::add_fixed() {
   NextHop& ours = table_.next_hops_[next_hop_index::kLinkLocalOurs];
   ours.kind = RouteKind::local;
   ours.kinds = local_kind::kHost;
+  NextHop& service = table_.next_hops_[next_hop_index::kServiceOurs];
+  service.kind = RouteKind::local;
+  service.kinds = local_kind::kService;
   for (const Reserved& reserved : kReserved)
     leaves_.push_back({reserved_prefix(reserved), reserved.index});
 }

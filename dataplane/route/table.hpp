@@ -42,7 +42,8 @@ inline constexpr std::uint32_t kNone = 0;         ///< no route
 inline constexpr std::uint32_t kNotRoutable = 1;  ///< never forwarded
 inline constexpr std::uint32_t kBlackhole = 2;
 inline constexpr std::uint32_t kLinkLocalOurs = 3;  ///< the receiving port's link-local address
-inline constexpr std::uint32_t kFirstFree = 4;
+inline constexpr std::uint32_t kServiceOurs = 4;    ///< of a known flow to a service: not looked up
+inline constexpr std::uint32_t kFirstFree = 5;
 }  // namespace next_hop_index
 
 /// A port as the stages see it. Absent numbers have `known` false.
