@@ -20,6 +20,7 @@ Exit describe(const Invocation& invocation);
 // live_commands.cpp
 Exit status(const Invocation& invocation);
 Exit trace(const Invocation& invocation);
+Exit capture(const Invocation& invocation);
 Exit show_counters(const Invocation& invocation);
 Exit version(const Invocation& invocation);
 

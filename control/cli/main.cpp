@@ -134,28 +134,17 @@ class CommandLine {
     CLI::App& top_app = add("top", "Show rates, each second", top);
     top_app.add_flag("--once", invocation_.once, "one second, then end");
 
-    CLI::App& trace_app = add("trace", "Show what each stage decides for matching packets", trace);
-    v1::TraceFilter& filter = invocation_.filter;
-    trace_app.add_option_function<std::string>(
-        "--proto", [&](const std::string& text) { filter.set_protocol(text); },
-        "tcp, udp, icmp, arp or a number");
-    trace_app.add_option_function<std::string>(
-        "--src", [&](const std::string& text) { filter.set_source(text); }, "address or prefix");
-    trace_app.add_option_function<std::string>(
-        "--dst", [&](const std::string& text) { filter.set_destination(text); },
-        "address or prefix");
-    trace_app.add_option_function<std::uint16_t>(
-        "--sport", [&](std::uint16_t port) { filter.set_source_port(port); }, "source port");
-    trace_app.add_option_function<std::uint16_t>(
-        "--dport", [&](std::uint16_t port) { filter.set_destination_port(port); },
-        "destination port");
-    trace_app.add_option_function<std::string>(
-        "--port", [&](const std::string& text) { filter.set_port(text); },
-        "port that it comes in by");
-    trace_app.add_flag_callback(
-        "--dropped", [&] { filter.set_dropped_only(true); }, "only what is dropped");
-    trace_app.add_option("-n,--limit", invocation_.limit, "packets; until Ctrl-C if absent");
-    add_node(trace_app);
+    add_filter(add("trace", "Show what each stage decides for matching packets", trace));
+
+    CLI::App& capture_app = add(
+        "capture",
+        "Write matching packets as they come in to a pcapng, each with what became of it", capture);
+    add_filter(capture_app);
+    capture_app.add_option("--out", invocation_.out_file, "file to write; - is standard output")
+        ->required()
+        ->type_name("FILE");
+    capture_app.add_option("--snap", invocation_.snap, "bytes of each packet")
+        ->check(CLI::Range(14, 1522));
 
     CLI::App& why_app = add("why", "Say what would happen to a packet", why);
     why_app.add_option("flow", invocation_.flow, "PROTOCOL SOURCE[:PORT] DESTINATION[:PORT]")
@@ -167,6 +156,31 @@ class CommandLine {
     why_app.add_option("--query", invocation_.query_name, "name that a DNS query asks for");
     why_app.add_option("--type", invocation_.query_type, "record type that it asks for");
     add_node(why_app);
+  }
+
+  /// Which packets, and how many.
+  void add_filter(CLI::App& app) {
+    v1::TraceFilter& filter = invocation_.filter;
+    app.add_option_function<std::string>(
+        "--proto", [&](const std::string& text) { filter.set_protocol(text); },
+        "tcp, udp, icmp, arp or a number");
+    app.add_option_function<std::string>(
+        "--src", [&](const std::string& text) { filter.set_source(text); }, "address or prefix");
+    app.add_option_function<std::string>(
+        "--dst", [&](const std::string& text) { filter.set_destination(text); },
+        "address or prefix");
+    app.add_option_function<std::uint16_t>(
+        "--sport", [&](std::uint16_t port) { filter.set_source_port(port); }, "source port");
+    app.add_option_function<std::uint16_t>(
+        "--dport", [&](std::uint16_t port) { filter.set_destination_port(port); },
+        "destination port");
+    app.add_option_function<std::string>(
+        "--port", [&](const std::string& text) { filter.set_port(text); },
+        "port that it comes in by");
+    app.add_flag_callback(
+        "--dropped", [&] { filter.set_dropped_only(true); }, "only what is dropped");
+    app.add_option("-n,--limit", invocation_.limit, "packets; until Ctrl-C if absent");
+    add_node(app);
   }
 
   void add_replay() {

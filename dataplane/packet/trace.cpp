@@ -1,5 +1,8 @@
 #include "dataplane/packet/trace.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 namespace sluice {
 
 bool TraceFilter::matches(const Packet& p) const {
@@ -35,19 +38,22 @@ void Tracer::begin(const Context& context, std::uint64_t revision, Burst& burst)
     p.flags |= packet_flag::kTraced;
     Open& open = open_[open_count_++];
     open.packet = i;
-    open.record = TraceRecord{.time = context.now,
-                              .revision = revision,
-                              .filter = filter_.id,
-                              .worker = context.worker,
-                              .in_port = p.in_port,
-                              .length = p.length,
-                              .ether_type = p.ether_type,
-                              .tcp_flags = p.tcp_flags,
-                              .icmp_type = p.icmp_type,
-                              .icmp_code = p.icmp_code,
-                              .ip_version = p.ip_version,
-                              .key = p.has(packet_flag::kIp) ? p.key : FlowKey{},
-                              .steps = {}};
+    TraceRecord& record = open.record;
+    record.time = context.now;
+    record.revision = revision;
+    record.filter = filter_.id;
+    record.worker = context.worker;
+    record.in_port = p.in_port;
+    record.length = p.length;
+    record.ether_type = p.ether_type;
+    record.tcp_flags = p.tcp_flags;
+    record.icmp_type = p.icmp_type;
+    record.icmp_code = p.icmp_code;
+    record.ip_version = p.ip_version;
+    record.key = p.has(packet_flag::kIp) ? p.key : FlowKey{};
+    record.steps_count = 0;
+    record.snapped = std::min({filter_.snap, p.length, std::uint16_t{kTraceSnapMax}});
+    std::memcpy(record.frame.data(), p.data, record.snapped);
   }
 }
 

@@ -22,7 +22,8 @@ struct TraceFilter {
   bool has_source = false;
   bool has_destination = false;
   bool dropped_only = false;
-  std::uint8_t padding[3] = {};
+  std::uint8_t padding = 0;
+  std::uint16_t snap = 0;   ///< bytes of each frame to copy as it came in; at most kTraceSnapMax
   std::uint32_t limit = 0;  ///< records, then the worker stops by itself; 0: no limit
   Prefix source;
   Prefix destination;
@@ -46,6 +47,8 @@ struct TraceStep {
 };
 
 inline constexpr unsigned kTraceSteps = 12;
+/// An Ethernet frame of the usual MTU with two tags.
+inline constexpr unsigned kTraceSnapMax = 1522;
 
 /// One packet's way.
 struct TraceRecord {
@@ -64,8 +67,10 @@ struct TraceRecord {
   std::uint8_t last = 0;  ///< 1: the filter's limit is reached
   Verdict verdict = Verdict::none;
   DropReason reason = DropReason::none;
-  FlowKey key;  ///< as it came in
+  FlowKey key;                ///< as it came in
+  std::uint16_t snapped = 0;  ///< bytes in `frame`
   std::array<TraceStep, kTraceSteps> steps;
+  std::array<std::uint8_t, kTraceSnapMax> frame{};  ///< the first bytes as they came in
 };
 
 /// Between the worker and the one thread that traces: filters in, records out.

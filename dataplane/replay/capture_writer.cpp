@@ -1,5 +1,6 @@
 #include "dataplane/replay/capture_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -70,19 +71,45 @@ void CaptureWriter::put_interface(const std::string& name) {
   put_numbers(std::uint16_t{9}, std::uint16_t{1}, std::uint32_t{9}, std::uint32_t{0}, length);
 }
 
-void CaptureWriter::write(PortId port, Nanoseconds time, std::span<const std::uint8_t> frame) {
+Result<CaptureWriter> CaptureWriter::create_growing(const std::string& path) {
+  auto file = OutputFile::create(path);
+  if (!file) return tl::unexpected(file.error());
+  CaptureWriter writer(*std::move(file), true);
+  writer.put_section();
+  return writer;
+}
+
+PortId CaptureWriter::interface(const std::string& name) {
+  const auto found = std::find(interfaces_.begin(), interfaces_.end(), name);
+  const auto index = static_cast<PortId>(found - interfaces_.begin());
+  if (found == interfaces_.end()) {
+    interfaces_.push_back(name);
+    put_interface(name);
+  }
+  return index;
+}
+
+void CaptureWriter::write(PortId port, Nanoseconds time, std::span<const std::uint8_t> frame,
+                          std::size_t length, const std::string& comment) {
   const auto size = static_cast<std::uint32_t>(frame.size());
+  const auto whole = static_cast<std::uint32_t>(length);
   if (!several_) {
     put_numbers(static_cast<std::uint32_t>(time / kSecond),
-                static_cast<std::uint32_t>(time % kSecond), size, size);
+                static_cast<std::uint32_t>(time % kSecond), size, whole);
     return file_.put(frame);
   }
-  const std::uint32_t length = 32 + padded(frame.size());
-  put_numbers(std::uint32_t{6}, length, std::uint32_t{port},
-              static_cast<std::uint32_t>(time >> 32U), static_cast<std::uint32_t>(time), size,
-              size);
+  // opt_comment and opt_endofopt (pcapng section 3.5).
+  const std::uint32_t options = comment.empty() ? 0 : 4 + padded(comment.size()) + 4;
+  const std::uint32_t block = 32 + padded(frame.size()) + options;
+  put_numbers(std::uint32_t{6}, block, std::uint32_t{port}, static_cast<std::uint32_t>(time >> 32U),
+              static_cast<std::uint32_t>(time), size, whole);
   put_padded(frame);
-  put_numbers(length);
+  if (!comment.empty()) {
+    put_numbers(std::uint16_t{1}, static_cast<std::uint16_t>(comment.size()));
+    put_padded(bytes_of(comment));
+    put_numbers(std::uint32_t{0});
+  }
+  put_numbers(block);
 }
 
 }  // namespace sluice::replay

@@ -24,6 +24,13 @@ Result<OutputFile> OutputFile::create(const std::string& path) {
   return OutputFile(file, path);
 }
 
+Result<void> OutputFile::flush() {
+  errno = 0;
+  if (std::fflush(file_.get()) == 0 && std::ferror(file_.get()) == 0) return {};
+  return fail("not everything could be written" + (errno == 0 ? "" : ": " + text_of(errno)), path_,
+              "make room, or name another file");
+}
+
 Result<void> OutputFile::close() {
   errno = 0;
   bool good = std::fflush(file_.get()) == 0 && std::ferror(file_.get()) == 0;

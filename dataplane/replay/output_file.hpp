@@ -19,7 +19,9 @@ class OutputFile {
 
   void put(std::span<const std::uint8_t> bytes) { put(bytes.data(), bytes.size()); }
   void put(std::string_view text) { put(text.data(), text.size()); }
-  /// Error: not everything could be written.
+  /// Hands over what is still in memory. Error: not everything could be written.
+  [[nodiscard]] Result<void> flush();
+  /// The same, and ends it.
   [[nodiscard]] Result<void> close();
 
  private:

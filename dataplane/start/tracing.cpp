@@ -75,6 +75,7 @@ Result<void> Tracing::begin(const v1::Trace& trace) {
   left_ = trace.limit() == 0 ? kPacketsMax : std::min(trace.limit(), kPacketsMax);
   filter->id = ++filter_;
   filter->limit = left_;
+  filter->snap = static_cast<std::uint16_t>(std::min(trace.snap(), kTraceSnapMax));
   set_filters(*filter);
   return {};
 }
@@ -113,6 +114,8 @@ v1::FromDataplane Tracing::text_of(const TraceRecord& record, const Snapshot& li
   traced.set_worker(record.worker);
   if (record.in_port < ports_.size()) traced.set_in_port(ports_[record.in_port]);
   traced.set_summary(summary_of(record));
+  traced.set_length(record.length);
+  traced.set_frame(record.frame.data(), record.snapped);
   for (StepText& text : steps_of(record, live)) {
     v1::TraceStep& step = *traced.add_steps();
     step.set_stage(std::move(text.stage));

@@ -125,6 +125,24 @@ def test_metrics_know_the_traffic(lab):
                >= total(before, "sluice_packets_answered_total") + 5, 5, "five answers in /metrics")
 
 
+def test_capture(lab, tmp_path):
+    """Packets as they came in, whole, with what became of them; read by scapy."""
+    from scapy.layers.dns import DNS
+    from scapy.utils import RawPcapNgReader, rdpcap
+    file = tmp_path / "capture.pcapng"
+    lab.popen("asked", "client", "sh", "-c", f"for i in $(seq 20); do dig +tries=1 +time=1 @{DNS4} www.example.test; sleep 0.2; done")
+    lab.sluice("capture", "--dport", "53", "-n", "2", "--out", file, timeout=15)
+    assert [packet[DNS].qd.qname for packet in rdpcap(str(file))] == [b"www.example.test."] * 2
+    for part in (b"wan", b"answered", b"deliver: "):  # the interface and the comments
+        assert part in file.read_bytes()
+    lab.sluice("capture", "--dport", "53", "-n", "1", "--snap", "34", "--out", file, timeout=15)
+    [(data, meta)] = list(RawPcapNgReader(str(file)))
+    assert len(data) == 34 and meta.wirelen > 34
+    lab.end("asked")
+    refused = lab.sluice("capture", "--out", tmp_path / "none" / "x", check=False)
+    assert refused.returncode == 1 and "cannot be written" in refused.stderr
+
+
 def test_trace(lab):
     lab.popen("tracee", "client", "sh", "-c", f"for i in $(seq 20); do dig +tries=1 +time=1 @{DNS4} www.example.test; sleep 0.2; done")
     trace = lab.sluice("trace", "--dport", "53", "-n", "2", timeout=15).stdout

@@ -64,6 +64,26 @@ Bytes written(const std::vector<std::string>& ports,
 const std::vector<std::pair<PortId, Bytes>> kPackets = {
     {0, Bytes(60, 1)}, {0, Bytes{}}, {0, Bytes(61, 2)}, {0, Bytes(1514, 3)}};
 
+TEST(Capture, AGrowingOneTakesInterfacesAsTheyComeAndCutFrames) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path() + "/capture";
+  auto writer = CaptureWriter::create_growing(path);
+  ASSERT_TRUE(writer);
+  writer->write(writer->interface("wan"), kSecond, Bytes(60, 1), 60, "sent");
+  writer->write(writer->interface("lan"), 2 * kSecond, Bytes(20, 2), 1000, "dropped (rule)");
+  ASSERT_TRUE(writer->flush());
+  writer->write(writer->interface("wan"), 3 * kSecond, Bytes(61, 3), 61, {});
+  ASSERT_TRUE(writer->close());
+  Bytes file(1U << 12U);
+  std::FILE* open = std::fopen(path.c_str(), "rb");
+  file.resize(std::fread(file.data(), 1, file.size(), open));
+  std::fclose(open);
+  const Read got = read(file);
+  EXPECT_EQ("", got.error);
+  EXPECT_EQ((std::vector<std::string>{"wan", "lan", "wan"}), got.interfaces);
+  EXPECT_EQ((std::vector<Bytes>{Bytes(60, 1), Bytes(20, 2), Bytes(61, 3)}), got.frames);
+}
+
 TEST(Capture, OfOnePortIsReadAsItWasWritten) {
   const Read got = read(written({"wan"}, kPackets));
   EXPECT_EQ("", got.error);
