@@ -140,7 +140,7 @@ def test_capture(lab, tmp_path):
     assert len(data) == 34 and meta.wirelen > 34
     lab.end("asked")
     refused = lab.sluice("capture", "--out", tmp_path / "none" / "x", check=False)
-    assert refused.returncode == 1 and "cannot be written" in refused.stderr
+    assert refused.returncode == 1 and "cannot be written" in refused.stdout
 
 
 def test_trace(lab):
