@@ -322,6 +322,9 @@ class Lab:
         """Takes everything of this lab away, whatever is left of it."""
         for key in list(self.facts["processes"]):
             self.end(key)
+        for backend in BACKENDS:
+            if pathlib.Path(f"/run/netns/{self.namespace(backend)}").exists():
+                self.exec(backend, ROOT / "scripts/backend", "down", "--dev", "eth0", check=False)
         for namespace in self.namespaces:
             if pathlib.Path(f"/run/netns/{namespace}").exists():
                 run("ip", "netns", "delete", namespace, check=False)
