@@ -36,7 +36,7 @@ struct Invocation {
   std::uint64_t revision = 0;
   std::uint32_t limit = 0;
   v1::TraceFilter filter;
-  std::uint32_t snap = 1522;  ///< of `capture`: bytes of each frame
+  std::uint32_t snap = 1522;      ///< of `capture`: bytes of each frame
   std::vector<std::string> flow;  ///< of `why`: protocol, source, destination
   std::string in_port;
   std::string tcp_flags, query_name, query_type;  ///< of `why`, as they were written
