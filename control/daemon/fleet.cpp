@@ -8,6 +8,22 @@
 
 namespace sluice::control {
 
+namespace {
+
+/// Packets that were for the host and above its rate.
+double host_drops(const v1::Report& report) {
+  double sum = 0;
+  for (const v1::Sample& sample : report.samples()) {
+    if (sample.name() != "packets_dropped_total") continue;
+    for (const v1::Label& label : sample.labels()) {
+      if (label.name() == "reason" && label.value() == "punt_rate") sum += sample.value();
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<NodeLink>> Fleet::connect(const v1::Hello& hello) {
   if (auto complaint = model::check_format(v1::NAME, hello.node())) {
     return fail("the node's name: " + complaint->what, {}, complaint->fix);
@@ -88,6 +104,10 @@ void Fleet::reported(Node& node, v1::Report report) {
     report.mutable_samples()->DeleteSubrange(static_cast<int>(kSamplesMax),
                                              report.samples_size() - static_cast<int>(kSamplesMax));
   }
+  const double drops = host_drops(report);
+  // That of another process began at 0 again.
+  if (drops > node.host_drops) node.host_drops_grew = clock_.now();
+  node.host_drops = drops;
   *node.status.mutable_samples() = std::move(*report.mutable_samples());
   node.status.set_unhealthy_reason(report.healthy() ? std::string() : report.unhealthy_reason());
 }
@@ -213,6 +233,15 @@ std::vector<v1::NodeStatus> Fleet::status(bool with_samples) const {
     out.push_back(std::move(status));
   }
   return out;
+}
+
+bool Fleet::drops_to_host() const {
+  const std::lock_guard lock(mutex_);
+  const Nanoseconds now = clock_.now();
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) {
+    const Node& node = entry.second;
+    return node.host_drops_grew != 0 && now - node.host_drops_grew <= kHostDropsMemory;
+  });
 }
 
 std::uint64_t Fleet::target() const {

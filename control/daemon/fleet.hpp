@@ -22,8 +22,9 @@ namespace sluice::control {
 class Fleet {
  public:
   static constexpr std::size_t kNodesMax = 256;
-  static constexpr std::size_t kSamplesMax = 200'000;      ///< of one node
-  static constexpr Nanoseconds kSilenceMax = 5 * kSecond;  ///< reports come every second
+  static constexpr std::size_t kSamplesMax = 200'000;           ///< of one node
+  static constexpr Nanoseconds kHostDropsMemory = 3 * kSecond;  ///< three reports
+  static constexpr Nanoseconds kSilenceMax = 5 * kSecond;       ///< reports come every second
 
   /// A connected data plane refused a revision that it was steered to.
   using OnRefused = std::function<void(const std::string& node, const v1::Refuse& refusal)>;
@@ -54,6 +55,8 @@ class Fleet {
   bool wait_for(std::uint64_t revision, std::uint32_t milliseconds);
 
   [[nodiscard]] std::vector<v1::NodeStatus> status(bool with_samples) const;
+  /// A data plane has said lately that it drops packets to its host above its rate.
+  [[nodiscard]] bool drops_to_host() const;
   [[nodiscard]] std::uint64_t target() const;
   /// How often each node refused, for /metrics.
   [[nodiscard]] std::map<std::string, std::uint64_t> refusals() const;
@@ -70,6 +73,8 @@ class Fleet {
     std::uint64_t refused = 0;       ///< the last revision that it refused
     bool refusal_settled = false;    ///< on_refused has returned for it
     std::uint64_t refusals = 0;
+    double host_drops = 0;            ///< packets, since it started
+    Nanoseconds host_drops_grew = 0;  ///< when; 0: never
     Nanoseconds heard = 0;
   };
 

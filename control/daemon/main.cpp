@@ -101,6 +101,7 @@ Result<std::unique_ptr<health::Checker>> start_checker(const v1::ControlConfig& 
     fleet.forget_health(decisions.forgotten);
     fleet.tell_health(decisions.changed);
   };
+  options.way_is_lossy = [&fleet] { return fleet.drops_to_host(); };
   return health::Checker::start(std::move(options), clock);
 }
 

@@ -113,7 +113,12 @@ void Checker::take_state() {
 void Checker::take_results(std::span<Prober::Finished> finished) {
   const Nanoseconds now = clock_.now();
   const std::uint64_t unix = options_.unix_time();
+  const bool lossy = options_.way_is_lossy && options_.way_is_lossy();
   for (auto& [id, outcome, begun] : finished) {
+    // Whoever floods the host's address must not thereby take every backend out.
+    if (outcome.silent && lossy) {
+      outcome = Outcome::none("not checked: the data plane drops packets to its host");
+    }
     const auto change = roster_.finish(id, std::move(outcome), begun, now, unix);
     if (!change) continue;
     add_to(decisions_.changed, change->status.key, change->status.health == Health::healthy);

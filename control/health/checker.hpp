@@ -31,7 +31,10 @@ struct Decisions {
 struct CheckerOptions {
   std::uint32_t at_once = 1'024;                  ///< checks under way
   std::function<void(const Decisions&)> decided;  ///< called by the checker's thread
-  std::function<std::uint64_t()> unix_time;       ///< seconds
+  /// A data plane drops packets to its host above its rate, answers to checks among them. Absent:
+  /// none does. May be called with a lock of the checker held.
+  std::function<bool()> way_is_lossy;
+  std::function<std::uint64_t()> unix_time;  ///< seconds
 };
 
 class Checker {

@@ -139,7 +139,7 @@ Outcome HttpClient::Transfer::judge_failure(CURLcode code) const {
   curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &error);
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
-      return Outcome::fail(timeout_reason(*target));
+      return Outcome::silence(timeout_reason(*target));
     case CURLE_COULDNT_CONNECT:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:

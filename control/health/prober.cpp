@@ -102,7 +102,7 @@ void Prober::expire(Nanoseconds now) {
     const auto found = probes_.find(id);
     const SocketProbe probe = std::move(found->second);
     probes_.erase(found);
-    finish(id, probe.target(), Outcome::fail(timeout_reason(probe.target())));
+    finish(id, probe.target(), Outcome::silence(timeout_reason(probe.target())));
   }
 }
 

@@ -208,9 +208,12 @@ class Lab:
             self.exec(host, "ip", "link", "set", "dev", device, "xdpdrv", "obj", program, "sec", "xdp",
                       check=False)
 
+    def start_backend(self, backend):
+        self.popen(backend, backend, "/usr/bin/python3", ROOT / "scripts/lib/backend.py", backend)
+
     def start_backends(self):
         for backend in BACKENDS:
-            self.popen(backend, backend, "/usr/bin/python3", ROOT / "scripts/lib/backend.py", backend)
+            self.start_backend(backend)
         self.wait(lambda: all("ready" in self.log(b) for b in BACKENDS), 10, "the backends")
 
     # -- the daemons -------------------------------------------------------------------------------

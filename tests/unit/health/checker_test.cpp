@@ -33,6 +33,7 @@ class CheckerTest : public testing::Test {
  protected:
   CheckerTest() {
     CheckerOptions options;
+    options.way_is_lossy = [this] { return lossy_.load(); };
     options.unix_time = [] { return std::uint64_t{1'000}; };
     options.decided = [this](const Decisions& decisions) {
       const std::lock_guard lock(mutex_);
@@ -59,6 +60,7 @@ class CheckerTest : public testing::Test {
   MonotonicClock clock_;
   std::mutex mutex_;
   std::string said_;
+  std::atomic<bool> lossy_{false};
   std::unique_ptr<Checker> checker_;
 };
 
@@ -79,6 +81,47 @@ TEST_F(CheckerTest, TellsWhoLivesAndWhoNoLongerDoes) {
   checker_->configure({});
   ASSERT_TRUE(comes_to_say("+be1 -be1 +be1 !be1 ")) << said();
   EXPECT_TRUE(checker_->status().empty());
+}
+
+TEST_F(CheckerTest, SilenceOnALossyWaySaysNothing) {
+  const Server silent(SOCK_DGRAM, [](const std::string&) { return std::string(); });
+  v1::DesiredState state = state_of(silent.port());
+  state.mutable_documents(0)->mutable_service()->mutable_health_check()->mutable_udp()->set_text(
+      "x");
+  lossy_ = true;
+  checker_->configure(state);
+  const Nanoseconds end = clock_.now() + 10 * kSecond;
+  while (silent.served() < 8 && clock_.now() < end) std::this_thread::yield();
+  EXPECT_EQ("", said());
+  lossy_ = false;
+  EXPECT_TRUE(comes_to_say("-be1 "));
+}
+
+TEST_F(CheckerTest, ThousandsAreCheckedByOneThread) {
+  constexpr int kMany = 3'000;
+  v1::DesiredState state = state_of(closed_port());
+  v1::Service& web = *state.mutable_documents(0)->mutable_service();
+  const std::uint32_t port = web.backends(0).port();
+  web.clear_backends();
+  web.mutable_health_check()->set_interval("500ms");
+  web.mutable_health_check()->set_timeout("500ms");
+  for (int i = 0; i < kMany; ++i) {
+    v1::Backend& backend = *web.add_backends();
+    backend.set_name("be" + std::to_string(i));
+    backend.set_port(port);
+    backend.add_addresses("127.1." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1));
+  }
+  checker_->configure(state);
+  const Nanoseconds end = clock_.now() + 60 * kSecond;
+  const auto unhealthy = [&] {
+    const auto all = checker_->status();
+    return std::count_if(all.begin(), all.end(),
+                         [](const Status& s) { return s.health == Health::unhealthy; });
+  };
+  while (unhealthy() < kMany && clock_.now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(kMany, unhealthy());
 }
 
 TEST_F(CheckerTest, EndsWithChecksUnderWay) {

@@ -64,6 +64,26 @@ TEST_F(FleetHealth, WhatASlowNodeHasNotTakenIsOneMessageWithTheLastWord) {
   EXPECT_EQ(nullptr, link->take());
 }
 
+TEST_F(FleetHealth, ReportsTellWhetherTheWayToTheHostIsLossy) {
+  const auto link = *fleet_.connect(hello("one"));
+  const auto report = [&](double drops) {
+    v1::FromDataplane message;
+    v1::Sample& sample = *message.mutable_report()->add_samples();
+    sample.set_name("packets_dropped_total");
+    v1::Label& label = *sample.add_labels();
+    label.set_name("reason");
+    label.set_value("punt_rate");
+    sample.set_value(drops);
+    fleet_.receive("one", link, message);
+  };
+  report(0);
+  EXPECT_FALSE(fleet_.drops_to_host());
+  report(7);
+  EXPECT_TRUE(fleet_.drops_to_host());
+  report(7);
+  EXPECT_TRUE(fleet_.drops_to_host()) << "for a while";
+}
+
 TEST_F(FleetHealth, ASnapshotThatWaitsGoesBeforeWhatIsSaidOfIt) {
   const auto link = *fleet_.connect(hello("one"));
   fleet_.tell_health(health({{"be1", false}}));
