@@ -12,6 +12,7 @@ namespace sluice::health {
 namespace {
 
 constexpr int kEventsAtOnce = 256;
+constexpr Nanoseconds kLateMax = kSecond / 4;  ///< that a time-out may be noticed
 
 bool watch(int epoll, int fd, std::uint32_t events, std::uint64_t tag) {
   epoll_event event{};
@@ -113,6 +114,10 @@ void Prober::finish(std::uint64_t id, const Target& target, Outcome outcome) {
                             " has gone from this host");
   }
   const auto begun = begun_.find(id);
+  // The answer may have come while this thread had no core: that is not the backend's silence.
+  if (outcome.silent && clock_.now() > begun->second + target.rhythm.timeout + kLateMax) {
+    outcome = Outcome::none("not checked: this daemon had no time to look");
+  }
   finished_.push_back({id, std::move(outcome), begun->second});
   begun_.erase(begun);
 }

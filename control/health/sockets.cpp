@@ -69,6 +69,7 @@ tl::expected<Fd, Outcome> connect_to(const Target& target, int type) {
   if (auto no = bind_to_source(fd.get(), target)) return tl::unexpected(*std::move(no));
   const SocketAddress to = socket_address(target.address(), target.port);
   if (::connect(fd.get(), to.get(), to.size) == 0 || errno == EINPROGRESS) return fd;
+  if (errno == ECONNREFUSED) return tl::unexpected(Outcome::fail(reason_of(errno)));
   return tl::unexpected(Outcome::none("not checked: " + reason_of(errno)));
 }
 
