@@ -29,7 +29,8 @@ MAY_INCLUDE = {
     "control/model": ["dataplane/packet", "dataplane/route", "dataplane/firewall", "dataplane/balancer",
                       "dataplane/dns", "dataplane/runtime", "control/api", "sluice/v1"],
     "control/health": ["control/model", "control/api", "dataplane/packet", "dataplane/runtime", "sluice/v1"],
-    "control/daemon": ["control/health", "control/model", "control/api", "dataplane/runtime", "sluice/v1"],
+    "control/daemon": ["control/health", "control/model", "control/api", "dataplane/packet/address.hpp",
+                       "dataplane/runtime", "sluice/v1"],
     # What replay is given, Sources, names every room.
     "control/cli": ["control/model", "control/api", "dataplane/replay", "dataplane/packet",
                     "dataplane/route", "dataplane/firewall", "dataplane/balancer", "dataplane/dns",
