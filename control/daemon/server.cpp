@@ -23,8 +23,10 @@
 
 #include "control/model/certificates.hpp"
 #include "control/model/format.hpp"
+#include "dataplane/packet/address.hpp"
 #include "dataplane/runtime/log.hpp"
 #include "dataplane/runtime/patience.hpp"
+#include "dataplane/runtime/socket_address.hpp"
 
 namespace sluice::control {
 namespace {
@@ -100,21 +102,13 @@ class GrpcServer final : public Server {
 
 /// Tries the address first, because gRPC does not say why it could not bind.
 Result<void> try_bind(const model::SocketName& name, const std::string& text) {
-  sockaddr_in6 six{};
-  sockaddr_in four{};
-  const bool v6 = name.address.find(':') != std::string::npos;
-  six.sin6_family = AF_INET6;
-  six.sin6_port = htons(name.port);
-  four.sin_family = AF_INET;
-  four.sin_port = htons(name.port);
-  ::inet_pton(v6 ? AF_INET6 : AF_INET, name.address.c_str(),
-              v6 ? static_cast<void*>(&six.sin6_addr) : static_cast<void*>(&four.sin_addr));
-  const int fd = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto address = IpAddress::parse(name.address);
+  if (!address) return tl::unexpected(address.error());
+  const SocketAddress at = socket_address(address->bytes, name.port);
+  const int fd = ::socket(at.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   if (fd >= 0) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const int status = fd < 0 ? -1
-                     : v6   ? ::bind(fd, reinterpret_cast<sockaddr*>(&six), sizeof six)
-                            : ::bind(fd, reinterpret_cast<sockaddr*>(&four), sizeof four);
+  const int status = fd < 0 ? -1 : ::bind(fd, at.get(), at.size);
   const int error = errno;
   if (fd >= 0) ::close(fd);
   if (status == 0) return {};

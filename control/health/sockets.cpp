@@ -8,34 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dataplane/runtime/socket_address.hpp"
+
 namespace sluice::health {
 namespace {
-
-struct SocketAddress {
-  sockaddr_storage bytes{};
-  socklen_t size = 0;
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&bytes); }
-};
-
-SocketAddress socket_address(const IpAddress& address, std::uint16_t port) {
-  SocketAddress out;
-  if (address.is_v4()) {
-    sockaddr_in four{};
-    four.sin_family = AF_INET;
-    four.sin_port = htons(port);
-    std::memcpy(&four.sin_addr, address.network(), address.network_size());
-    std::memcpy(&out.bytes, &four, sizeof four);
-    out.size = sizeof four;
-  } else {
-    sockaddr_in6 six{};
-    six.sin6_family = AF_INET6;
-    six.sin6_port = htons(port);
-    std::memcpy(&six.sin6_addr, address.network(), address.network_size());
-    std::memcpy(&out.bytes, &six, sizeof six);
-    out.size = sizeof six;
-  }
-  return out;
-}
 
 Fd open_socket(const IpAddress& address, int type) {
   return Fd(::socket(address.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -54,7 +30,7 @@ std::optional<Outcome> bind_to_source(int fd, const Target& target) {
   // The port is chosen at connect, when the other end is known: there are then enough of them.
   const int on = 1;
   ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  const SocketAddress from = socket_address(*target.source, 0);
+  const SocketAddress from = socket_address(target.source->bytes, 0);
   if (::bind(fd, from.get(), from.size) == 0) return std::nullopt;
   if (errno == EADDRNOTAVAIL) {
     return Outcome::none("not checked: the data plane's address " + target.source->text() +
@@ -67,7 +43,7 @@ tl::expected<Fd, Outcome> connect_to(const Target& target, int type) {
   Fd fd = open_socket(target.address(), type);
   if (fd.get() < 0) return tl::unexpected(Outcome::none("not checked: " + reason_of(errno)));
   if (auto no = bind_to_source(fd.get(), target)) return tl::unexpected(*std::move(no));
-  const SocketAddress to = socket_address(target.address(), target.port);
+  const SocketAddress to = socket_address(target.address().bytes, target.port);
   if (::connect(fd.get(), to.get(), to.size) == 0 || errno == EINPROGRESS) return fd;
   if (errno == ECONNREFUSED) return tl::unexpected(Outcome::fail(reason_of(errno)));
   return tl::unexpected(Outcome::none("not checked: " + reason_of(errno)));

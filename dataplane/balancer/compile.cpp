@@ -39,27 +39,23 @@ bool has_family(const BackendSource& backend, unsigned family) {
                      [&](const IpAddress& a) { return family_of(a) == family; });
 }
 
-/// Lives at one of its addresses.
-bool is_alive(const BackendSource& backend) {
-  return (has_family(backend, 0) && backend.alive[0]) ||
-         (has_family(backend, 1) && backend.alive[1]);
+/// Lives at the address that packets to a service address of this family go to: in a tunnel, where
+/// it has none of the family, the other one.
+bool is_alive(const ServiceSource& service, const BackendSource& backend, unsigned family) {
+  if (has_family(backend, family)) return backend.alive[family];
+  return is_tunnel(service.mode) && backend.alive[1 - family];
 }
 
-void set_alive(Backend& backend, const BackendSource& source) {
-  backend.alive = is_alive(source);
-  backend.accepts = backend.alive && source.weight != 0;
+void set_alive(Backend& backend, const ServiceSource& service, const BackendSource& source) {
+  for (unsigned family = 0; family < backend.alive.size(); ++family)
+    backend.alive[family] = is_alive(service, source, family);
 }
 
 /// The table of the backends that have an address of this family and may get new flows.
 std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family) {
   std::vector<MaglevMember> members;
-  for (const BackendSource& backend : service.backends) {
-    // In a tunnel the backend's other address does too.
-    const bool own = has_family(backend, family);
-    const bool takes =
-        own ? backend.alive[family] : is_tunnel(service.mode) && backend.alive[1 - family];
-    members.push_back({backend.name, takes ? backend.weight : 0});
-  }
+  for (const BackendSource& backend : service.backends)
+    members.push_back({backend.name, is_alive(service, backend, family) ? backend.weight : 0});
   return std::make_shared<MaglevTable>(members, service.table_size);
 }
 
@@ -211,7 +207,7 @@ class Compiler {
       backend.addresses[family_of(address)] = address;
     if (is_tunnel(service.mode)) add_tunnels(service, backend, compiled);
     backend.port = source.port == 0 ? service.port : source.port;
-    set_alive(backend, source);
+    set_alive(backend, service, source);
     backend.service = index;
     backend.slots = traffic_slots("service/" + service.name + "/backend/" + source.name);
     if (backend.id() >= table_->by_id_.size()) table_->by_id_.resize(backend.id() + 1);
@@ -282,7 +278,7 @@ std::shared_ptr<const ServiceTable> with_health(const ServiceTable& before, cons
     const ServiceSource& from = source.services[index];
     Service& service = table->services_[index];
     for (std::size_t b = 0; b < from.backends.size(); ++b)
-      set_alive(table->backends_[service.first_backend + b], from.backends[b]);
+      set_alive(table->backends_[service.first_backend + b], from, from.backends[b]);
     for (unsigned family = 0; family < service.tables.size(); ++family)
       if (service.tables[family] != nullptr) service.tables[family] = maglev_of(from, family);
   }

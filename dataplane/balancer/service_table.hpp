@@ -34,11 +34,10 @@ struct alignas(64) Backend {
   /// address of the other family may stand for one that is missing.
   std::array<IpAddress, 2> addresses;
   std::uint16_t port = 0;
-  std::uint16_t marks = 0;    ///< packet_flag::kTunnel where its service's mode is a tunnel's
-  bool accepts = false;       ///< lives and has weight: may get new flows
-  bool alive = false;         ///< as health checks said, at one of its addresses
-  std::uint32_t service = 0;  ///< index
-  std::uint32_t tunnels = 0;  ///< index of the tunnel for IPv4, which that for IPv6 follows
+  std::uint16_t marks = 0;      ///< packet_flag::kTunnel where its service's mode is a tunnel's
+  std::array<bool, 2> alive{};  ///< as health checks said, by the family of the service's address
+  std::uint32_t service = 0;    ///< index
+  std::uint32_t tunnels = 0;    ///< index of the tunnel for IPv4, which that for IPv6 follows
   TrafficSlots slots;
   /// What flows remember: the same in every snapshot that knows the backend by this name.
   [[nodiscard]] std::uint32_t id() const { return slots.flows; }

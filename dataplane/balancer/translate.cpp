@@ -85,7 +85,7 @@ struct Translator {
     const Backend* backend = way_of(flow);
     const bool udp = p.key.protocol == ip_protocol::kUdp;
     const bool begins = begins_connection(p);
-    const bool dead = backend == nullptr || !backend->alive;
+    const bool dead = backend == nullptr || !backend->alive[family_of(p.key.destination)];
     if ((begins && over(flow.state)) || (dead && (begins || udp))) {
       flows.remove(index);
       return begin(i, shared);

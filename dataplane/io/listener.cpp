@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dataplane/runtime/socket_address.hpp"
+
 namespace sluice::io {
 namespace {
 
@@ -18,24 +20,6 @@ constexpr Nanoseconds kAcceptPause = 50 * kMillisecond;
 
 [[nodiscard]] bool is_v4(const Endpoint& at) {
   return std::memcmp(at.address.data(), kMapped.data(), kMapped.size()) == 0;
-}
-
-[[nodiscard]] socklen_t to_socket(const Endpoint& at, sockaddr_storage& out) {
-  std::memset(&out, 0, sizeof out);
-  if (is_v4(at)) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(at.port);
-    std::memcpy(&in.sin_addr, at.address.data() + 12, 4);
-    std::memcpy(&out, &in, sizeof in);
-    return sizeof in;
-  }
-  sockaddr_in6 in6{};
-  in6.sin6_family = AF_INET6;
-  in6.sin6_port = htons(at.port);
-  std::memcpy(&in6.sin6_addr, at.address.data(), 16);
-  std::memcpy(&out, &in6, sizeof in6);
-  return sizeof in6;
 }
 
 }  // namespace
@@ -79,8 +63,7 @@ Result<int> Listener::bind(const Endpoint& at, int backlog) {
   const int descriptor =
       ::socket(is_v4(at) ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
   const int on = 1;
-  sockaddr_storage address;
-  const socklen_t length = to_socket(at, address);
+  const SocketAddress address = socket_address(at.address, at.port);
   bool good = descriptor >= 0;
   for (const int option : {SO_REUSEADDR, SO_REUSEPORT}) {
     good = good && ::setsockopt(descriptor, SOL_SOCKET, option, &on, sizeof on) == 0;
@@ -92,8 +75,7 @@ Result<int> Listener::bind(const Endpoint& at, int backlog) {
   good = good &&
          (is_v4(at) || ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0);
   good = good && ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
-  good = good && ::bind(descriptor, static_cast<const sockaddr*>(static_cast<void*>(&address)),
-                        length) == 0;
+  good = good && ::bind(descriptor, address.get(), address.size) == 0;
   good = good && ::listen(descriptor, backlog) == 0;
   if (good) return descriptor;
   const int error = errno;

@@ -46,15 +46,6 @@ namespace {
 
 using Turn = Pipeline::Turn;
 
-/// Calls `f(index, packet)` for the alive packets of a set.
-template <class F>
-void for_each_in(Burst& burst, std::uint64_t set, F&& f) {
-  for (std::uint64_t rest = set & burst.alive; rest != 0; rest &= rest - 1) {
-    const auto i = static_cast<unsigned>(std::countr_zero(rest));
-    f(i, burst.packets[i]);
-  }
-}
-
 struct Parse {
   static constexpr std::string_view kName = "parse";
   static constexpr std::string_view kDoes =
@@ -121,11 +112,12 @@ struct Route {
   static void run(Turn& t) {
     if (!t.snapshot.services_apart) t.flow_known = 0;
     t.services |= t.flow_known;
-    for_each_in(t.burst, t.flow_known,
-                [](unsigned, Packet& p) { p.next_hop = route::next_hop_index::kServiceOurs; });
+    t.burst.for_each_alive(t.flow_known, [](unsigned, Packet& p) {
+      p.next_hop = route::next_hop_index::kServiceOurs;
+    });
     const route::Table& table = *t.snapshot.route;
     const std::uint64_t ours = route::look_up(table, t.burst, ~t.flow_known);
-    for_each_in(t.burst, ours, [&](unsigned i, const Packet& p) {
+    t.burst.for_each_alive(ours, [&](unsigned i, const Packet& p) {
       const std::uint8_t kinds = table.kinds(p.next_hop);
       const std::uint64_t bit = std::uint64_t{1} << i;
       if ((kinds & route::local_kind::kService) != 0) t.services |= bit;
@@ -153,7 +145,7 @@ struct Translate {
     balancer::translate(t.context, *t.snapshot.balancer, t.flows, t.burst, t.services,
                         t.host | t.names);
     std::uint64_t translated = 0;
-    for_each_in(t.burst, t.services, [&](unsigned i, Packet& p) {
+    t.burst.for_each_alive(t.services, [&](unsigned i, Packet& p) {
       if (!p.has(packet_flag::kTranslated)) return;
       translated |= std::uint64_t{1} << i;
       if (p.has(packet_flag::kTunnel)) t.tunnels |= std::uint64_t{1} << i;
@@ -164,8 +156,9 @@ struct Translate {
     t.host &= ~translated;
     // The last packet of a flow whose service is no more: it was not routed, and the filter took it
     // for one to a service. The next one has no flow.
-    for_each_in(t.burst, t.flow_known & ~translated,
-                [&](unsigned i, const Packet&) { t.burst.drop(i, DropReason::service_gone); });
+    t.burst.for_each_alive(t.flow_known & ~translated, [&](unsigned i, const Packet&) {
+      t.burst.drop(i, DropReason::service_gone);
+    });
   }
 };
 
@@ -177,11 +170,11 @@ struct Encapsulate {
   static void run(Turn& t) {
     const balancer::ServiceTable& services = *t.snapshot.balancer;
     const balancer::Unfit unfit = balancer::encapsulate(t.context, services, t.burst, t.tunnels);
-    for_each_in(t.burst, unfit.expired, [&](unsigned i, const Packet&) {
+    t.burst.for_each_alive(unfit.expired, [&](unsigned i, const Packet&) {
       route::answer_with_error(t.context, *t.snapshot.route, t.burst, i,
                                route::IcmpError::ttl_exceeded, DropReason::ttl_exceeded);
     });
-    for_each_in(t.burst, unfit.too_big, [&](unsigned i, const Packet& p) {
+    t.burst.for_each_alive(unfit.too_big, [&](unsigned i, const Packet& p) {
       route::answer_with_error(t.context, *t.snapshot.route, t.burst, i, route::IcmpError::too_big,
                                DropReason::too_big, balancer::mtu_within_tunnel(services, p));
     });
@@ -206,7 +199,7 @@ struct Deliver {
   }
   static std::uint64_t queries_of(Turn& t) {
     std::uint64_t queries = 0;
-    for_each_in(t.burst, t.names, [&](unsigned i, const Packet& p) {
+    t.burst.for_each_alive(t.names, [&](unsigned i, const Packet& p) {
       if (p.key.protocol == ip_protocol::kUdp && p.has(packet_flag::kL4) &&
           !p.has(packet_flag::kFragment) && t.snapshot.is_name_server_port(p.key.destination_port))
         queries |= std::uint64_t{1} << i;

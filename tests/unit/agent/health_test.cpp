@@ -51,12 +51,14 @@ class ApplierHealth : public testing::Test {
   ApplierHealth() : reader_(publisher_, 0) {
     EXPECT_TRUE(applier_.apply(snapshot(1, kChecked)).empty());
   }
-  /// Of a backend of web; by family whether its table has it.
+  /// Of a backend of web; by family whether it lives and whether its table has it.
   std::string of_backend(std::size_t index) {
     const balancer::ServiceTable& table = *publisher_.live()->balancer;
-    std::string out = table.backends()[index].alive ? "alive" : "dead";
+    std::string out;
     for (unsigned family = 0; family < 2; ++family) {
       const auto& slots = table.services()[0].tables[family]->slots();
+      out += family == 0 ? "" : ", ";
+      out += table.backends()[index].alive[family] ? "alive" : "dead";
       out += std::find(slots.begin(), slots.end(), index) == slots.end() ? " out" : " in";
     }
     return out;
@@ -71,16 +73,16 @@ class ApplierHealth : public testing::Test {
 
 TEST_F(ApplierHealth, IsInForceAtOnceAndOnlyWhereItIsSaid) {
   const auto before = publisher_.live();
-  EXPECT_EQ("alive in in", of_backend(0));
+  EXPECT_EQ("alive in, alive in", of_backend(0));
   EXPECT_EQ(1U, applier_.set_health(said("web", "be1", "198.18.1.11", false)));
-  EXPECT_EQ("alive out in", of_backend(0));
+  EXPECT_EQ("dead out, alive in", of_backend(0));
   EXPECT_EQ(1U, applier_.set_health(said("web", "be1", "2001:2:0:1:0::11", false)));
-  EXPECT_EQ("dead out out", of_backend(0));
+  EXPECT_EQ("dead out, dead out", of_backend(0));
   EXPECT_EQ(before->route, publisher_.live()->route);
   EXPECT_EQ(before->revision, publisher_.live()->revision);
   EXPECT_EQ(1, followed_) << "nothing outside the workers depends on it";
   EXPECT_EQ(1U, applier_.set_health(said("web", "be1", "198.18.1.11", true)));
-  EXPECT_EQ("alive in out", of_backend(0));
+  EXPECT_EQ("alive in, dead out", of_backend(0));
 }
 
 TEST_F(ApplierHealth, WhatIsKnownOrOfNobodyChangesNothing) {
@@ -96,7 +98,7 @@ TEST_F(ApplierHealth, WhatIsKnownOrOfNobodyChangesNothing) {
 TEST_F(ApplierHealth, ANewSnapshotKeepsIt) {
   applier_.set_health(said("web", "be2", "198.18.1.12", false));
   EXPECT_TRUE(applier_.apply(snapshot(2, "  health_check: {http: {}}\n")).empty());
-  EXPECT_EQ("dead out out", of_backend(1));
+  EXPECT_EQ("dead out, dead out", of_backend(1));
   EXPECT_EQ(3, applier_.health().backends_size());
 }
 
@@ -106,15 +108,15 @@ TEST_F(ApplierHealth, ARefusedSnapshotKeepsItToo) {
   bad.mutable_state()->mutable_documents(0)->mutable_service()->set_table_size(7);
   EXPECT_FALSE(applier_.apply(bad).empty());
   EXPECT_EQ(3, applier_.health().backends_size());
-  EXPECT_EQ("dead out out", of_backend(1));
+  EXPECT_EQ("dead out, dead out", of_backend(1));
 }
 
 TEST_F(ApplierHealth, WhoIsCheckedNoMoreLives) {
   applier_.set_health(said("web", "be2", "198.18.1.12", false));
   EXPECT_TRUE(applier_.apply(snapshot(2)).empty());
-  EXPECT_EQ("alive in out", of_backend(1));
+  EXPECT_EQ("alive in, dead out", of_backend(1));
   EXPECT_TRUE(applier_.apply(snapshot(3, kChecked)).empty());
-  EXPECT_EQ("alive in out", of_backend(1)) << "what was known before is forgotten";
+  EXPECT_EQ("alive in, dead out", of_backend(1)) << "what was known before is forgotten";
 }
 
 }  // namespace

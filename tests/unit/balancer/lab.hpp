@@ -23,6 +23,18 @@ inline BackendSource backend(std::string name, std::vector<std::string> addresse
   return source;
 }
 
+/// A service of either family with a small table: 198.18.100.N and [2001:2:0:100::N].
+inline ServiceSource service(std::string name, const std::string& n, std::uint16_t port,
+                             std::uint8_t protocol) {
+  ServiceSource source;
+  source.name = std::move(name);
+  source.addresses = {address("198.18.100." + n), address("2001:2:0:100::" + n)};
+  source.port = port;
+  source.protocol = protocol;
+  source.table_size = 1021;
+  return source;
+}
+
 /// The lab's services: web (TCP, NAT to 8080), web-dsr (TCP, direct return), echo (UDP, NAT).
 inline Source lab_source() {
   const auto backends = [](std::uint16_t port) {
@@ -32,24 +44,12 @@ inline Source lab_source() {
   };
   Source source;
   source.flows_max = 1024;
-  ServiceSource web;
-  web.name = "web";
-  web.addresses = {address("198.18.100.80"), address("2001:2:0:100::80")};
-  web.port = 80;
-  web.protocol = ip_protocol::kTcp;
-  web.table_size = 1021;
+  ServiceSource web = service("web", "80", 80, ip_protocol::kTcp);
   web.backends = backends(8080);
-  ServiceSource direct = web;
-  direct.name = "web-dsr";
-  direct.addresses = {address("198.18.100.81"), address("2001:2:0:100::81")};
-  direct.port = 8080;
+  ServiceSource direct = service("web-dsr", "81", 8080, ip_protocol::kTcp);
   direct.mode = Mode::direct_return;
   direct.backends = backends(0);
-  ServiceSource echo = web;
-  echo.name = "echo";
-  echo.addresses = {address("198.18.100.82"), address("2001:2:0:100::82")};
-  echo.port = 7;
-  echo.protocol = ip_protocol::kUdp;
+  ServiceSource echo = service("echo", "82", 7, ip_protocol::kUdp);
   echo.backends = backends(0);
   source.services = {web, direct, echo};
   return source;

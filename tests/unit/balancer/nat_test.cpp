@@ -166,6 +166,21 @@ TEST(Nat, ASynLeavesADeadBackend) {
   EXPECT_NE(first, lab.backend_of(lab.send(c.forward(tcp_flag::kSyn)).packet));
 }
 
+TEST(Nat, UdpLeavesABackendWhoseAddressOfItsFamilyIsDead) {
+  for (const bool v4 : {true, false}) {
+    Balancer lab;
+    const Conversation c{v4 ? "198.18.0.2" : "2001:2::2", v4 ? "198.18.100.82" : "2001:2:0:100::82",
+                         5000, 7, false};
+    const std::string first = lab.backend_of(lab.send(c.forward(0)).packet);
+    for (const bool same_family : {false, true}) {
+      for (BackendSource& b : lab.source.services[2].backends)
+        if (b.name == first) b.alive[v4 == same_family ? 0 : 1] = false;
+      lab.apply();
+      EXPECT_EQ(!same_family, first == lab.backend_of(lab.send(c.forward(0)).packet)) << v4;
+    }
+  }
+}
+
 TEST(Nat, AResetDoesNotCreateAFlow) {  // rst_does_not_create_flow
   Balancer lab;
   const Conversation c{"198.18.0.2", "198.18.100.80", 5000, 80, true};

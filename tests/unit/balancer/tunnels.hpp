@@ -15,13 +15,8 @@ inline Source tunnel_source(Mode mode, const std::vector<std::string>& ends = {"
                                                                                "2001:2:0:1::11"}) {
   Source source;
   source.flows_max = 1024;
-  ServiceSource web;
-  web.name = "web";
-  web.addresses = {address("198.18.100.84"), address("2001:2:0:100::84")};
-  web.port = 80;
-  web.protocol = ip_protocol::kTcp;
+  ServiceSource web = service("web", "84", 80, ip_protocol::kTcp);
   web.mode = mode;
-  web.table_size = 1021;
   web.tunnel.sources = {prefix("198.18.1.1"), prefix("2001:2:0:1::1")};
   web.backends = {backend("be1", ends)};
   ServiceSource echo = web;
