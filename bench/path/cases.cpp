@@ -42,17 +42,13 @@ constexpr std::uint16_t kIp = 14, kUdp = kIp + 20, kMessage = kUdp + 8;
   return sources;
 }
 
-/// Two frames that differ in the first half of their source address.
 template <class Finish>
 [[nodiscard]] FlowStamp stamp(const MacAddress& mac, const char* destination, std::uint32_t flows,
-                              Finish&& finish, std::vector<Variation> variations = {}) {
-  const auto frame = [&](const char* source) {
-    PacketBuilder builder;
-    builder.ethernet(mac, kGateway).ip(source, destination);
-    finish(builder);
-    return builder.build();
-  };
-  return {frame("16.1.0.0"), frame("16.2.0.0"), flows, std::move(variations)};
+                              Finish&& finish, const std::vector<Variation>& variations = {}) {
+  PacketBuilder builder;
+  builder.ethernet(mac, kGateway).ip("16.1.0.0", destination);
+  finish(builder);
+  return {builder.build(), flows, variations};
 }
 
 /// The flow's destination is in one of the networks.

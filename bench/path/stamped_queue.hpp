@@ -2,7 +2,9 @@
 /// whatever was in them, so each received buffer is stamped with the next flow's packet.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "dataplane/packet/port_queue.hpp"
@@ -17,31 +19,36 @@ struct Variation {
   std::vector<std::uint16_t> amounts;
 };
 
-/// Packets of `flows` flows in random order, made from two templates by changing source address and
-/// port and what the variations name, so that generating one costs a copy and some arithmetic, and
-/// little memory of its own.
+/// Packets of `flows` flows in random order: a template, and over it the octets in which a flow's
+/// frame differs from it, made beforehand and read one after the other.
 class FlowStamp {
  public:
-  /// Templates are IPv4 frames with valid checksums, at most kBytesMax bytes; up to 131,072 flows.
+  /// The template is an IPv4 frame with valid checksums, at most kBytesMax bytes; up to 131,072
+  /// flows. Variations begin at the IPv4 header checksum or behind it.
   static constexpr std::size_t kBytesMax = 128;
-  FlowStamp(std::vector<std::uint8_t> even, std::vector<std::uint8_t> odd, std::uint32_t flows,
-            std::vector<Variation> variations = {});
+  FlowStamp(const std::vector<std::uint8_t>& frame, std::uint32_t flows,
+            const std::vector<Variation>& variations = {});
 
-  /// Writes a packet of some flow and returns its length.
-  [[nodiscard]] std::uint16_t write(std::uint8_t* to);
+  /// Writes the next packets, each into a buffer with room for kBytesMax bytes.
+  void write(std::span<Packet> packets);
 
  private:
+  static constexpr std::size_t kPiece = 16;
+  static constexpr std::size_t kFirst = 24;  ///< the IPv4 header checksum, its addresses, the ports
+  struct alignas(kPiece) Image {
+    std::uint8_t bytes[kPiece];
+  };
   struct alignas(64) Template {
     std::uint8_t bytes[kBytesMax];
   };
-  [[nodiscard]] std::uint32_t pick();
 
-  Template templates_[2];
+  void write(std::uint8_t* to, const Image* image) const;
+
+  Template template_;
   std::uint16_t length_;
-  std::uint16_t address_[2], checksum_[2], port_[2];
-  std::uint32_t flows_;
-  std::vector<Variation> variations_;
-  std::uint64_t random_ = 1;
+  std::size_t pieces_;  ///< images of a flow
+  std::size_t next_ = 0;
+  std::vector<Image> images_;  ///< of all flows, shuffled
 };
 
 class StampedQueue final : public PortQueue {
@@ -50,7 +57,7 @@ class StampedQueue final : public PortQueue {
 
   [[nodiscard]] unsigned receive(std::span<Packet> packets) override {
     const unsigned n = inner_.receive(packets);
-    for (unsigned i = 0; i < n; ++i) packets[i].length = stamp_.write(packets[i].data);
+    stamp_.write(packets.first(n));
     received_ += n;
     return n;
   }

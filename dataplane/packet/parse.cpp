@@ -272,9 +272,15 @@ DropReason parse(Packet& p) {
 
 std::uint64_t parse(const Stations& stations, Burst& burst) {
   std::uint64_t plain = 0;
+  PortId port = kNoPort;  // nearly always one for the whole burst
+  std::uint64_t station = kAnyStation;
   for (unsigned i = 0; i < burst.count; ++i) {
     Packet& p = burst.packets.data()[i];
-    if (parse_plain(p, station_at(stations, p.in_port))) [[likely]] {
+    if (p.in_port != port) {
+      port = p.in_port;
+      station = station_at(stations, port);
+    }
+    if (parse_plain(p, station)) [[likely]] {
       plain |= std::uint64_t{1} << i;
       continue;
     }

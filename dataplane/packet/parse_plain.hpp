@@ -27,11 +27,11 @@ namespace sluice {
   if (total < kIpSize + kUdpSize || kIp + total > p.length) return false;
   const unsigned size = total - kIpSize;
 
-  const unsigned source_net = frame[kIp + 12], destination_net = frame[kIp + 16];
+  const std::uint32_t source = load_be32(frame + kIp + 12);
+  const std::uint32_t destination = load_be32(frame + kIp + 16);
+  const std::uint32_t source_net = source >> 24, destination_net = destination >> 24;
   if (source_net - 1 >= 0xdf || source_net == 127 || destination_net == 0 || destination_net == 127)
     return false;
-  const IpAddress source = IpAddress::from(frame + kIp + 12, 4);
-  const IpAddress destination = IpAddress::from(frame + kIp + 16, 4);
   if (source == destination) return false;
   if (!checksum_right(checksum_raw(frame + kIp, kIpSize))) return false;
 
@@ -69,9 +69,11 @@ namespace sluice {
   p.stage = 0;
   p.rule = p.service = p.backend = p.flow = 0;
   p.via = nullptr;
-  p.key.source = source;
-  p.key.destination = destination;
-  p.key.set_transport(protocol, load_be16(l4), load_be16(l4 + 2));
+  p.key.source = IpAddress::v4(source);
+  p.key.destination = IpAddress::v4(destination);
+  const std::uint32_t ports = load_be32(l4);
+  p.key.set_transport(protocol, static_cast<std::uint16_t>(ports >> 16),
+                      static_cast<std::uint16_t>(ports));
   return true;
 }
 

@@ -302,12 +302,12 @@ std::uint32_t Compiler::index_of(RouteKind kind, PortId port, const IpAddress& g
   NextHop hop;
   hop.kind = kind;
   hop.port = port;
-  hop.from = table_.port(port).mac;
+  hop.link.from = table_.port(port).mac;
   hop.mtu = table_.port(port).mtu;
   hop.gateway = gateway;
   const auto neighbour = static_neighbours_.find({port, gateway});
   if (neighbour != static_neighbours_.end()) {
-    hop.mac = neighbour->second;
+    hop.link.to = neighbour->second;
     hop.has_mac = true;
   }
   table_.next_hops_.push_back(hop);

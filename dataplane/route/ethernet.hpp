@@ -58,14 +58,28 @@ inline void strip_tags(Packet& p) {
   p.vlan = 0;
 }
 
+/// What Ethernet padded may be cut off again.
+inline void trim(Packet& p) {
+  if (p.length > p.end) p.length = std::max(p.end, std::min<std::uint16_t>(p.length, kFrameLeast));
+}
+
 /// The last rewrite of a forwarded packet: TTL, VLAN tags, padding, Ethernet addresses, out_port.
 /// The outer header of a tunnel begins here and keeps its TTL.
-inline void leave(const MacAddress& from, PortId port, const MacAddress& to, Packet& p) {
+inline void leave(const LinkAddresses& link, PortId port, Packet& p) {
   if (!p.has(packet_flag::kTunnel)) decrement_ttl(p);
   if (p.l3 != kEthernetSize) strip_tags(p);
-  if (p.length > p.end) p.length = std::max(p.end, std::min<std::uint16_t>(p.length, kFrameLeast));
-  set_ether(p.data, to, from);
+  trim(p);
+  std::memcpy(p.data, &link, sizeof link);
   p.out_port = port;
+}
+
+/// The same for untagged IPv4 that is neither of this host nor in a tunnel.
+inline void leave_plain(const NextHop& hop, Packet& p) {
+  std::uint8_t* const frame = p.data;
+  p.ttl = decrement_ipv4_ttl(frame + kEthernetSize);
+  trim(p);
+  std::memcpy(frame, &hop.link, sizeof hop.link);
+  p.out_port = hop.port;
 }
 
 /// Sends an answer the way its question came: to its Ethernet source, out of its port, with its

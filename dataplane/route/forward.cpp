@@ -19,6 +19,13 @@ const IpAddress& neighbour_address(const NextHop& hop, const Packet& p) {
   return p.via != nullptr ? *p.via : p.key.destination;
 }
 
+/// Nothing but the last rewrite is to be done: untagged IPv4 from a wire that may go on and fits.
+bool is_plain(const Packet& p, const NextHop& hop) {
+  return p.ip_version == 4 && p.l3 == kEthernetSize && p.ttl > 1 &&
+         (p.flags & (packet_flag::kFromHost | packet_flag::kTunnel)) == 0 &&
+         p.end - kEthernetSize <= hop.mtu;
+}
+
 bool leads_out(const NextHop& hop) {
   return hop.kind == RouteKind::gateway || hop.kind == RouteKind::connected;
 }
@@ -30,12 +37,20 @@ class Forwarder {
 
   void run() {
     std::uint64_t others = 0;
+    std::uint64_t sent = 0;
     burst_.for_each_alive([&](unsigned i, Packet& p) {
       const NextHop& hop = table_.next_hop(p.next_hop);
-      if (hop.has_mac) return send(i, p, {&hop, {}});
+      if (hop.has_mac && is_plain(p, hop)) [[likely]] {
+        leave_plain(hop, p);
+        p.verdict = Verdict::sent;
+        p.stage = burst_.stage;
+        sent |= std::uint64_t{1} << i;
+        return;
+      }
       others |= std::uint64_t{1} << i;
       aim(targets_[i], hop, p);
     });
+    burst_.alive &= ~sent;
     burst_.for_each_alive(others, [&](unsigned i, Packet& p) {
       if (leads_out(*targets_[i].hop)) {
         send(i, p, targets_[i]);
@@ -48,7 +63,7 @@ class Forwarder {
  private:
   void aim(Target& target, const NextHop& hop, const Packet& p) const {
     target.hop = &hop;
-    if (!leads_out(hop)) return;
+    if (!leads_out(hop) || hop.has_mac) return;
     target.probe = neighbours_.probe(hop.port, neighbour_address(hop, p));
     neighbours_.prefetch(target.probe);
   }
@@ -63,9 +78,9 @@ class Forwarder {
                                hop.mtu);
     if (p.ip_version == 6 && p.key.source.is_link_local())
       return burst_.drop(i, DropReason::not_routable);  // RFC 4291 section 2.5.6
-    const MacAddress* mac = hop.has_mac ? &hop.mac : mac_of(target, p);
+    const MacAddress* mac = hop.has_mac ? &hop.link.to : mac_of(target, p);
     if (mac == nullptr) return hold(i, p, hop.port, neighbour_address(hop, p));
-    leave(hop.from, hop.port, *mac, p);
+    leave({*mac, hop.link.from}, hop.port, p);
     burst_.decide(i, Verdict::sent);
   }
 
@@ -97,7 +112,7 @@ class Forwarder {
     learned.kind = RouteKind::gateway;
     learned.gateway = router->address;
     learned.port = router->port;
-    learned.from = table_.port(router->port).mac;
+    learned.link.from = table_.port(router->port).mac;
     learned.mtu = table_.port(router->port).mtu;
     send(i, p, {&learned, neighbours_.probe(router->port, router->address)});
   }

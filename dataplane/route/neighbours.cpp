@@ -139,7 +139,7 @@ Packet Neighbours::take_held(Context& context, Neighbour& entry) {
 void Neighbours::send_held(Context& context, const Table& table, Neighbour& entry) {
   while (entry.held.count != 0) {
     Packet packet = take_held(context, entry);
-    leave(table.port(entry.port).mac, entry.port, entry.mac, packet);
+    leave({entry.mac, table.port(entry.port).mac}, entry.port, packet);
     packet.verdict = Verdict::sent;
     context.emitter->emit(packet);
   }

@@ -24,11 +24,16 @@ enum class RouteKind : std::uint8_t {
   not_routable,  ///< multicast, broadcast, loopback and other destinations that are never forwarded
 };
 
+/// The addresses of an Ethernet header, as they stand in it.
+struct LinkAddresses {
+  MacAddress to, from;
+};
+static_assert(sizeof(LinkAddresses) == 12);
+
 /// One cache line: all that forwarding needs of a route.
 struct alignas(64) NextHop {
-  IpAddress gateway;  ///< kind gateway
-  MacAddress mac;     ///< of a static neighbour, if has_mac
-  MacAddress from;    ///< of the port
+  IpAddress gateway;   ///< kind gateway
+  LinkAddresses link;  ///< to a static neighbour, if has_mac; from the port
   PortId port = kNoPort;
   std::uint16_t mtu = 0;  ///< of the port
   RouteKind kind = RouteKind::none;

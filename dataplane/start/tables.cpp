@@ -192,7 +192,7 @@ class RouteTable final : public Inquiry {
       const bool gateway = hop.kind == route::RouteKind::gateway;
       rows.add({entry.prefix.text(), std::string(name_of(hop.kind)),
                 gateway ? hop.gateway.text() : "", port_name(*live_, hop.port),
-                hop.has_mac ? hop.mac.text() : "", kinds_name(hop.kinds)});
+                hop.has_mac ? hop.link.to.text() : "", kinds_name(hop.kinds)});
     }
     return rows.take(table.entries().size());
   }
