@@ -17,6 +17,8 @@ balancer::Mode mode_of(v1::Service::Mode mode) {
       return balancer::Mode::ipip;
     case v1::Service::GUE:
       return balancer::Mode::gue;
+    case v1::Service::FULL_NAT:
+      return balancer::Mode::full_nat;
     default:
       return balancer::Mode::nat;
   }
@@ -194,12 +196,22 @@ void Compiler::add_service(v1::Service spec, const std::string& name) {
   source.protocol = spec.protocol() == v1::Service::UDP ? ip_protocol::kUdp : ip_protocol::kTcp;
   source.mode = mode_of(spec.mode());
   add_tunnel(spec.tunnel(), source.tunnel);
+  for (const std::string& text : spec.local_addresses()) {
+    source.local.addresses.push_back(
+        prefix(text, path_to(path_ + ".local_addresses", source.local.addresses.size())));
+  }
+  if (spec.local_ports().first() != 0)
+    source.local.first_port = static_cast<std::uint16_t>(spec.local_ports().first());
+  source.local.last_port = static_cast<std::uint16_t>(spec.local_ports().last());
+  source.proxy = static_cast<std::uint8_t>(spec.proxy_protocol());
   source.table_size = spec.table_size();
   const std::string timeouts = path_ + ".timeouts";
   source.tcp_idle = duration(spec.timeouts().tcp_idle(), timeouts + ".tcp_idle");
   source.tcp_half_open = duration(spec.timeouts().tcp_half_open(), timeouts + ".tcp_half_open");
   source.tcp_closing = duration(spec.timeouts().tcp_closing(), timeouts + ".tcp_closing");
   source.udp_idle = duration(spec.timeouts().udp_idle(), timeouts + ".udp_idle");
+  source.local_port_rest =
+      duration(spec.timeouts().local_port_rest(), timeouts + ".local_port_rest");
   for (const v1::Backend& backend : spec.backends()) {
     const std::string field = path_to(path_ + ".backends", source.backends.size());
     balancer::BackendSource out;

@@ -8,6 +8,7 @@
 #include "control/model/format.hpp"
 #include "control/model/kinds.hpp"
 #include "control/model/rules.hpp"
+#include "control/model/validate_local.hpp"
 #include "control/model/validate_tunnel.hpp"
 #include "dataplane/packet/address.hpp"
 
@@ -107,11 +108,12 @@ void check_backend(const v1::Service& service, const v1::Backend& backend, const
                    "give the backend's own address");
     }
   }
-  if (service.mode() != v1::Service::NAT && backend.port() != 0 &&
-      backend.port() != service.port()) {
+  const bool translated =
+      service.mode() == v1::Service::NAT || service.mode() == v1::Service::FULL_NAT;
+  if (!translated && backend.port() != 0 && backend.port() != service.port()) {
     const std::string mode = is_tunnel(service.mode()) ? "a tunnel" : "direct return";
     problems.add(path + ".port", mode + " leaves the packet's port as it is",
-                 "remove the line, or use mode NAT");
+                 "remove the line, or use mode NAT or FULL_NAT");
   }
 }
 
@@ -243,6 +245,7 @@ void check_routes(const v1::DesiredState& state, Problems& problems) {
 
 void check_services(const v1::DesiredState& state, Problems& problems) {
   check_tunnels(state, problems);
+  check_local_ends(state, problems);
   Endpoints endpoints(problems);
   std::set<std::string> service_addresses;
   for (const v1::Document& document : state.documents()) {

@@ -33,6 +33,13 @@ std::string_view label_value(std::string_view label, std::string_view& rest) {
   return value;
 }
 
+/// Its slots are counted up and down by the workers.
+bool is_gauge(std::string_view metric) {
+  constexpr std::string_view kEnding = "_in_use";
+  return metric.size() >= kEnding.size() &&
+         metric.substr(metric.size() - kEnding.size()) == kEnding;
+}
+
 /// Metric names hold letters, digits and underscores.
 void append_name(std::string& name, std::string_view segment) {
   if (!name.empty()) name += '_';
@@ -98,14 +105,20 @@ void Samples::slots(const SlotRegistry& registry, std::span<const CounterBlock* 
       sum.units += value.units;
     }
     const SlotMetric metric = slot_metric(slot_name);
+    const bool gauge = is_gauge(metric.name);
     const auto add_total = [&](std::string_view ending, std::uint64_t value) {
       v1::Sample& sample = add(metric.name + std::string(ending), {}, static_cast<double>(value));
+      sample.set_gauge(gauge);
       for (const auto& [key, text] : metric.labels) {
         v1::Label& label = *sample.add_labels();
         label.set_name(key);
         label.set_value(text);
       }
     };
+    if (gauge) {
+      add_total("", sum.events);
+      continue;
+    }
     add_total(metric.traffic ? "_packets_total" : "_total", sum.events);
     if (metric.traffic) add_total("_bytes_total", sum.units);
   }

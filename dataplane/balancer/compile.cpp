@@ -1,11 +1,13 @@
 // From the configuration's plain values to a ServiceTable; every mistake is reported.
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <set>
 #include <tuple>
 
 #include <fmt/format.h>
 
+#include "dataplane/balancer/full_nat.hpp"
 #include "dataplane/balancer/listener_hash.hpp"
 #include "dataplane/balancer/service_table.hpp"
 
@@ -24,7 +26,7 @@ Lifetimes lifetimes_of(const ServiceSource& source) {
   set(FlowState::picked_up, source.tcp_half_open);
   set(FlowState::established, source.tcp_idle);
   // With NAT the backend's FIN will be seen; without, the client's is the last sign there is.
-  const bool direct = source.mode != Mode::nat;
+  const bool direct = !replies_pass(source.mode);
   set(FlowState::half_closed_by_client, direct ? source.tcp_closing : source.tcp_idle);
   set(FlowState::half_closed_by_backend, source.tcp_idle);
   set(FlowState::reset_by_client, source.tcp_closing);
@@ -79,6 +81,7 @@ class Compiler {
     table_->choice_seed_ = source_.choice_seed;
     for (const ServiceSource& service : source_.services) add(service);
     fill_listeners();
+    share_pools();
     sort_unique(table_->tunnel_ends_);
     sort_unique(table_->tunnel_sources_);
     if (slots_exhausted_)
@@ -114,11 +117,13 @@ class Compiler {
     check_addresses(service, where);
     check_backends(service, where);
     if (is_tunnel(service.mode)) check_tunnels(service, where, ways_, errors_);
+    check_local(service, where, ways_, errors_);
   }
 
   void check_lifetimes(const ServiceSource& service, const std::string& where) {
     for (const Nanoseconds lifetime :
-         {service.tcp_idle, service.tcp_half_open, service.tcp_closing, service.udp_idle}) {
+         {service.tcp_idle, service.tcp_half_open, service.tcp_closing, service.udp_idle,
+          service.local_port_rest}) {
       if (lifetime >= kMillisecond && lifetime <= kLifetimeMax) continue;
       report(where, fmt::format("a time-out of {} ns cannot be kept", lifetime),
              "use 1 millisecond to 12 days");
@@ -147,7 +152,7 @@ class Compiler {
                "name it with letters and dashes");
       if (!names.insert(backend.name).second)
         report(here, "two backends of the service have this name", "rename one of them");
-      if (service.mode != Mode::nat && backend.port != 0 && backend.port != service.port)
+      if (!replies_pass(service.mode) && backend.port != 0 && backend.port != service.port)
         report(here,
                std::string(is_tunnel(service.mode) ? "a tunnel" : "direct return") +
                    " cannot change the port",
@@ -190,6 +195,7 @@ class Compiler {
     service.backends = static_cast<std::uint32_t>(source.backends.size());
     service.slots = traffic_slots("service/" + source.name);
     service.lifetimes = lifetimes_of(source);
+    add_local(source, service);
     for (const BackendSource& backend : source.backends) add(source, backend, index, service);
     for (const IpAddress& address : source.addresses) {
       listeners_.push_back({address, source.port, source.protocol, true, index});
@@ -214,6 +220,39 @@ class Compiler {
     table_->by_id_[backend.id()] = static_cast<std::uint32_t>(table_->backends_.size()) + 1;
     table_->backends_.push_back(backend);
     table_->backend_names_.push_back(source.name);
+  }
+
+  void add_local(const ServiceSource& source, Service& service) {
+    service.proxy = source.proxy;
+    service.local = source.mode == Mode::full_nat || source.proxy != 0;
+    if (source.mode != Mode::full_nat) return;
+    service.local_port_rest = ticks_of(source.local_port_rest);
+    service.local_slots = {slot("service/" + source.name + "/local_ports_in_use"),
+                           slot("service/" + source.name + "/local_ports_exhausted")};
+    service.pools = static_cast<std::uint32_t>(pools_.size());
+    for (const BackendSource& backend : source.backends) add_pools(source, backend);
+  }
+
+  /// One for either family; empty where the backend has no address of it.
+  void add_pools(const ServiceSource& source, const BackendSource& backend) {
+    const std::uint16_t port = backend.port == 0 ? source.port : backend.port;
+    const std::size_t first = pools_.size();
+    pools_.resize(first + 2);
+    for (const IpAddress& address : backend.addresses) {
+      const std::size_t at = first + family_of(address);
+      pools_[at] = pool_for(source.local, address.is_v4(), way_to(ways_, address));
+      pools_at_[{address, port, source.protocol}].push_back(at);
+    }
+  }
+
+  /// Services that reach the same backend from the same addresses have a part of them each.
+  void share_pools() {
+    for (const auto& [end, pools] : pools_at_)
+      for (const std::size_t at : pools)
+        pools_[at].services = static_cast<std::uint32_t>(
+            std::count_if(pools.begin(), pools.end(),
+                          [&](std::size_t other) { return overlap(pools_[at], pools_[other]); }));
+    table_->pools_ = std::make_shared<const std::vector<LocalPool>>(std::move(pools_));
   }
 
   /// A packet of either family may go in an outer header of the other, if the backend has only
@@ -262,6 +301,9 @@ class Compiler {
   std::set<IpAddress> service_addresses_;
   std::set<std::tuple<IpAddress, std::uint16_t, std::uint8_t>> listening_;
   std::vector<Listener> listeners_;
+  std::vector<LocalPool> pools_;
+  /// Pools by the backend's address, port and protocol.
+  std::map<std::tuple<IpAddress, std::uint16_t, std::uint8_t>, std::vector<std::size_t>> pools_at_;
   std::shared_ptr<ServiceTable> table_ = std::make_shared<ServiceTable>();
 };
 

@@ -17,7 +17,7 @@ void FlowTable::post_redirect(std::uint32_t index, Ticks lifetime, Ticks now) {
     stats_.redirects_lost.add(1);
     return;  // the flow's next packet tries again
   }
-  outbox_.push_back({flows_[index].reply_key(), worker_, lifetime});
+  outbox_.push_back({reply_key(index), worker_, lifetime});
   posted_[index] = now + lifetime / 2;
 }
 

@@ -26,6 +26,12 @@ FlowTable::FlowTable(const FlowTableOptions& options)
       bucket_mask_(bucket_count(options.flows_max, options.workers > 1) - 1),
       buckets_(std::size_t{bucket_mask_} + 1),
       flows_(options.flows_max),
+      locals_(options.flows_max),
+      ports_({.worker = options.worker,
+              .workers = options.workers,
+              .seed = options.seed,
+              .backends_max = options.slots == nullptr ? 1 : options.slots->size(),
+              .rests_max = options.flows_max}),
       redirects_(options.workers > 1 ? options.flows_max : 0),
       neighbours_(options.flows_max),
       posted_(options.workers > 1 ? options.flows_max : 0),
@@ -60,11 +66,11 @@ bool FlowTable::expired(std::uint32_t reference, Ticks now) const {
                                                            : flows_[index].expires);
 }
 
-void FlowTable::forget(std::uint32_t reference) {
+void FlowTable::forget(std::uint32_t reference, Ticks now) {
   if (side_of(reference) == Side::redirect)
     remove_redirect(index_of(reference));
   else
-    remove(index_of(reference));
+    remove(index_of(reference), now);
 }
 
 /// Frees a place by what is past its time or, with `evict`, by an evictable flow.
@@ -80,7 +86,7 @@ bool FlowTable::make_place(const Bucket& bucket, Ticks now, bool evict) {
     } else {
       continue;
     }
-    forget(reference);
+    forget(reference, now);
     return true;
   }
   return false;
@@ -117,7 +123,7 @@ std::uint64_t FlowTable::hash_of_reference(std::uint32_t reference) const {
     case Side::forward:
       return hash_of(flows_[index].forward_key(), seed_);
     case Side::reply:
-      return hash_of(flows_[index].reply_key(), seed_);
+      return hash_of(reply_key(index), seed_);
     default:
       return hash_of(redirects_[index].key, seed_);
   }
@@ -167,7 +173,7 @@ bool FlowTable::take_record(Ticks now) {
   if (!free_flows_.empty()) return true;
   if (oldest_ == kNobody) return false;
   stats_.evicted.add(1);
-  remove(oldest_);
+  remove(oldest_, now);
   return true;
 }
 
@@ -193,19 +199,44 @@ void FlowTable::set_state(std::uint32_t index, FlowState state) {
 
 /// Two services may share a backend's address and port, and a client may use one port for both:
 /// their replies look the same. A redirect is no obstacle and goes: the flow has moved here.
-bool FlowTable::reply_key_free(const Flow& flow, Ticks now) {
-  const FlowKey key = flow.reply_key();
+bool FlowTable::reply_key_free(const FlowKey& key, Ticks now) {
   const Hit hit = find(key, now);
   if (hit.side == Side::redirect) remove_redirect(hit.index);
   if (hit.side != Side::reply) return true;
   if (!over(flows_[hit.index].state)) return false;
   stats_.evicted.add(1);
-  remove(hit.index);
+  remove(hit.index, now);
   return true;
 }
 
-FlowTable::InsertResult FlowTable::insert(const Flow& flow, Ticks now) {
-  if (!flow.direct && !reply_key_free(flow, now)) {
+bool FlowTable::claim(const LocalPool& pool, const Flow& flow, Ticks now, LocalEnd& end) {
+  const FlowKey reply{flow.backend, {}, flow.backend_port, 0, flow.protocol};
+  return ports_.take(pool, flow.backend_id, reply, now, end, [&](const FlowKey& key) {
+    return find(key, now).side != Side::reply;
+  });
+}
+
+/// Indexes a record under its keys: under all, or under none.
+bool FlowTable::place_both(std::uint32_t index, Ticks now) {
+  const Flow& flow = flows_[index];
+  const std::uint64_t forward_hash = hash_of(flow.forward_key(), seed_);
+  const std::uint32_t forward = reference_of(Side::forward, index, flow.local != 0);
+  if (!place(forward_hash, forward, now)) return false;
+  if (flow.direct) return true;
+  const std::uint32_t reply = reference_of(Side::reply, index, flow.local != 0);
+  if (place(hash_of(reply_key(index), seed_), reply, now)) return true;
+  displace(forward_hash, forward);
+  return false;
+}
+
+void FlowTable::give_back(std::uint32_t index) {
+  if (flows_[index].local != 0) locals_[index] = {};
+  flows_[index] = Flow{};
+  free_flows_.push_back(index);
+}
+
+FlowTable::InsertResult FlowTable::insert(const Flow& flow, Ticks now, const LocalEnd& end) {
+  if (!flow.direct && !reply_key_free(flow.reply_key(end), now)) {
     stats_.collisions.add(1);
     return {Inserted::collision, 0};
   }
@@ -215,29 +246,22 @@ FlowTable::InsertResult FlowTable::insert(const Flow& flow, Ticks now) {
   }
   const std::uint32_t index = free_flows_.back();
   free_flows_.pop_back();
-  Flow& record = flows_[index];
-  record = flow;
+  flows_[index] = flow;
+  if (flow.local != 0) locals_[index] = end;
   // Not evictable until it is whole: placing its second key must not remove its first.
-  record.state = FlowState::unused;
-  const std::uint64_t forward_hash = hash_of(flow.forward_key(), seed_);
-  const std::uint32_t forward = reference_of(Side::forward, index);
-  if (!place(forward_hash, forward, now)) {
-    record = Flow{};
-    free_flows_.push_back(index);
-    stats_.refused.add(1);
-    return {};
-  }
-  if (!flow.direct &&
-      !place(hash_of(flow.reply_key(), seed_), reference_of(Side::reply, index), now)) {
-    displace(forward_hash, forward);
-    record = Flow{};
-    free_flows_.push_back(index);
+  flows_[index].state = FlowState::unused;
+  if (!place_both(index, now)) {
+    give_back(index);
     stats_.refused.add(1);
     return {};
   }
   set_state(index, flow.state);
   stats_.live.set(++live_);
   stats_.inserted.add(1);
+  if (end.port != 0) {
+    ports_.begun(flow.backend_id);
+    if (slots_ != nullptr) slots_->add(end.in_use, 0);
+  }
   if (shared_ && !flow.direct) post_redirect(index, flow.expires - now, now);
   return {Inserted::done, index};
 }
@@ -256,16 +280,29 @@ void FlowTable::close(std::uint32_t index, Ticks lifetime, Ticks now) {
   if (!reached(now + lifetime, flow.expires)) flow.expires = now + lifetime;
 }
 
-void FlowTable::remove(std::uint32_t index) {
+void FlowTable::remove(std::uint32_t index, Ticks now) {
   ++removals_;
-  Flow& flow = flows_[index];
-  displace(hash_of(flow.forward_key(), seed_), reference_of(Side::forward, index));
-  if (!flow.direct) displace(hash_of(flow.reply_key(), seed_), reference_of(Side::reply, index));
+  const Flow& flow = flows_[index];
+  const bool local = flow.local != 0;
+  displace(hash_of(flow.forward_key(), seed_), reference_of(Side::forward, index, local));
+  if (!flow.direct) {
+    const FlowKey reply = reply_key(index);
+    displace(hash_of(reply, seed_), reference_of(Side::reply, index, local));
+    if (local && locals_[index].port != 0) end_local(index, reply, now);
+  }
   if (slots_ != nullptr) slots_->add(flow.backend_id, 1, 0);
   set_state(index, FlowState::unused);
-  flow = Flow{};
-  free_flows_.push_back(index);
+  give_back(index);
   stats_.live.set(--live_);
+}
+
+/// A backend that never answered has nothing to remember the port by.
+void FlowTable::end_local(std::uint32_t index, const FlowKey& reply, Ticks now) {
+  const Flow& flow = flows_[index];
+  const LocalEnd& end = locals_[index];
+  const bool rests = flow.protocol == ip_protocol::kTcp && flow.state != FlowState::opening;
+  ports_.ended(flow.backend_id, reply, rests ? end.rest : 0, now);
+  if (slots_ != nullptr) slots_->add(end.in_use, 0, ~std::uint64_t{0});  // one less
 }
 
 void FlowTable::age(Ticks now, unsigned records) {
@@ -277,7 +314,7 @@ void FlowTable::age(Ticks now, unsigned records) {
     __builtin_prefetch(&flows_[ahead < capacity() ? ahead : 0]);
     if (flow.state == FlowState::unused || !reached(now, flow.expires)) continue;
     stats_.expired.add(1);
-    remove(index);
+    remove(index, now);
   }
   for (unsigned n = redirects_live_ == 0 ? 0 : std::min(records, capacity()); n != 0; --n) {
     const std::uint32_t index = redirect_hand_;

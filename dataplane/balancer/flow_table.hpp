@@ -2,7 +2,8 @@
 ///
 /// An index of cache-line buckets (eight places, a second bucket only where the first is full)
 /// leads to flow records of one cache line. A NAT flow is indexed under the key of either
-/// direction, so that one look-up finds it from both sides; two cache lines are touched a packet.
+/// direction, so that one look-up finds it from both sides; two cache lines are touched a packet. What
+/// full NAT and PROXY headers need besides is in a line of its own (LocalEnd), which only they touch.
 #pragma once
 
 #include <bit>
@@ -14,6 +15,7 @@
 #include <emmintrin.h>
 
 #include "dataplane/balancer/flow_state.hpp"
+#include "dataplane/balancer/local_ports.hpp"
 #include "dataplane/packet/flow_key.hpp"
 #include "dataplane/runtime/counters.hpp"
 #include "dataplane/runtime/line_array.hpp"
@@ -31,7 +33,8 @@ struct alignas(64) Flow {
   std::uint8_t protocol = 0;
   FlowState state = FlowState::unused;
   Ticks expires = 0;                  ///< deadline, moved by every packet
-  std::uint32_t backend_id : 30 = 0;  ///< Backend::id: stable across snapshots
+  std::uint32_t backend_id : 29 = 0;  ///< Backend::id: stable across snapshots
+  std::uint32_t local : 1 = 0;        ///< there is a LocalEnd: full NAT, or a PROXY header
   std::uint32_t direct : 1 = 0;       ///< replies bypass us: no translation, no reply key
   std::uint32_t tunnel : 1 = 0;       ///< of those: goes in a tunnel
 
@@ -48,9 +51,21 @@ struct alignas(64) Flow {
   [[nodiscard]] FlowKey forward_key() const {
     return {client, service, client_port, service_port, protocol};
   }
-  /// Key of the backend's packets, as they arrive.
+  /// Key of the backend's packets, as they arrive, where the client's address is kept.
   [[nodiscard]] FlowKey reply_key() const {
     return {backend, client, backend_port, client_port, protocol};
+  }
+  /// The same with the flow's local end, if it has one.
+  [[nodiscard]] FlowKey reply_key(const LocalEnd& end) const {
+    if (local == 0 || end.port == 0) return reply_key();
+    return {backend, end.address, backend_port, end.port, protocol};
+  }
+  /// reply_key(end) == key.
+  [[nodiscard]] bool reply_matches(const FlowKey& key, const LocalEnd& end) const {
+    if (end.port == 0) return reply_matches(key);
+    return backend == key.source && end.address == key.destination &&
+           backend_port == key.source_port && end.port == key.destination_port &&
+           protocol == key.protocol;
   }
 };
 static_assert(sizeof(Flow) == 64);
@@ -91,7 +106,7 @@ class FlowTable {
     std::uint32_t index = 0;   ///< of the flow
     std::uint16_t worker = 0;  ///< with Side::redirect: who owns the flow
   };
-  enum class Inserted : std::uint8_t { done, full, collision };
+  enum class Inserted : std::uint8_t { done, full, collision, no_port };
   struct InsertResult {
     Inserted outcome = Inserted::full;
     std::uint32_t index = 0;
@@ -114,6 +129,9 @@ class FlowTable {
     return confirm(key, at, probe(at), now);
   }
   [[nodiscard]] const Flow& flow(std::uint32_t index) const { return flows_[index]; }
+  /// Of a flow with `local`.
+  [[nodiscard]] LocalEnd& local(std::uint32_t index) { return locals_[index]; }
+  [[nodiscard]] const LocalEnd& local(std::uint32_t index) const { return locals_[index]; }
   /// Flows removed since start: while it stands still, an index leads to the same flow.
   [[nodiscard]] std::uint64_t removals() const { return removals_; }
   /// Nothing can be found.
@@ -121,13 +139,17 @@ class FlowTable {
 
   /// Stores a flow whose forward key is not in the table; `flow.expires` is set. Room is made by
   /// flows past their time, then by the oldest evictable one, never by established ones. Collision:
-  /// the reply key belongs to a flow that is not over.
-  [[nodiscard]] InsertResult insert(const Flow& flow, Ticks now);
+  /// the reply key belongs to a flow that is not over. `end` is that of a flow with `local`.
+  [[nodiscard]] InsertResult insert(const Flow& flow, Ticks now, const LocalEnd& end = {});
+  /// Fills in address and port of a local end for `flow`, with which its replies are told from all
+  /// others. False: none is free.
+  [[nodiscard]] bool claim(const LocalPool& pool, const Flow& flow, Ticks now, LocalEnd& end);
+  [[nodiscard]] const LocalPorts& local_ports() const { return ports_; }
   /// Moves the flow to `state`, to live `lifetimes[state]` from now on.
   void touch(std::uint32_t index, FlowState state, const Lifetimes& lifetimes, Ticks now);
   /// The flow's backend is no more: it lives for `lifetime` at most and is over.
   void close(std::uint32_t index, Ticks lifetime, Ticks now);
-  void remove(std::uint32_t index);
+  void remove(std::uint32_t index, Ticks now);
 
   /// Forgets what is past its time among the next `records`; called with a few every burst and with
   /// more when there is nothing to do.
@@ -143,6 +165,10 @@ class FlowTable {
   /// For a rehearsal in an empty table with the seed of `live`: takes over the flow, or the
   /// redirect, that the key leads to there. Returns the flow, which is this table's; null: none.
   const Flow* borrow(const FlowTable& live, const FlowKey& key, Ticks now);
+  /// The same for the choice of local ends at a backend.
+  void follow_ports(const FlowTable& live, std::uint32_t backend_id) {
+    ports_.follow(live.ports_, backend_id);
+  }
   /// Whether there is a record for another flow, or one that may be forgotten for it.
   [[nodiscard]] bool has_room(Ticks now) const;
   /// From now on there is room only where a flow is forgotten.
@@ -192,13 +218,16 @@ class FlowTable {
     bool used;
   };
 
-  /// What a place of the index holds: the side in its two high bits, a record below.
-  static constexpr unsigned kIndexBits = 30;
-  [[nodiscard]] static constexpr std::uint32_t reference_of(Side side, std::uint32_t index) {
-    return (static_cast<std::uint32_t>(side) << kIndexBits) | index;
+  /// What a place of the index holds: whether the flow has a local end, in the highest bit; the
+  /// side in the next two; a record below.
+  static constexpr unsigned kIndexBits = 29;
+  static constexpr std::uint32_t kLocalBit = std::uint32_t{1} << 31U;
+  [[nodiscard]] static constexpr std::uint32_t reference_of(Side side, std::uint32_t index,
+                                                            bool local = false) {
+    return (local ? kLocalBit : 0U) | (static_cast<std::uint32_t>(side) << kIndexBits) | index;
   }
   [[nodiscard]] static constexpr Side side_of(std::uint32_t reference) {
-    return static_cast<Side>(reference >> kIndexBits);
+    return static_cast<Side>((reference >> kIndexBits) & 3U);
   }
   [[nodiscard]] static constexpr std::uint32_t index_of(std::uint32_t reference) {
     return reference & ((1U << kIndexBits) - 1);
@@ -226,9 +255,15 @@ class FlowTable {
   [[nodiscard]] std::uint64_t hash_of_reference(std::uint32_t reference) const;
   void displace(std::uint64_t hash, std::uint32_t reference);
   [[nodiscard]] bool expired(std::uint32_t reference, Ticks now) const;
-  void forget(std::uint32_t reference);
+  void forget(std::uint32_t reference, Ticks now);
   [[nodiscard]] bool take_record(Ticks now);
-  [[nodiscard]] bool reply_key_free(const Flow& flow, Ticks now);
+  [[nodiscard]] FlowKey reply_key(std::uint32_t index) const {
+    return flows_[index].reply_key(locals_[index]);
+  }
+  [[nodiscard]] bool reply_key_free(const FlowKey& key, Ticks now);
+  [[nodiscard]] bool place_both(std::uint32_t index, Ticks now);
+  void give_back(std::uint32_t index);
+  void end_local(std::uint32_t index, const FlowKey& reply, Ticks now);
   void move(std::uint32_t index, FlowState state, Ticks lifetime, Ticks now);
   void enlist(std::uint32_t index);
   void delist(std::uint32_t index);
@@ -246,6 +281,8 @@ class FlowTable {
   std::uint32_t redirects_live_ = 0;
   LineArray<Bucket> buckets_;
   LineArray<Flow> flows_;
+  LineArray<LocalEnd> locals_;  ///< by flow
+  LocalPorts ports_;
   LineArray<RedirectRecord> redirects_;
   std::vector<std::uint32_t> free_flows_;
   std::vector<std::uint32_t> free_redirects_;
@@ -283,6 +320,7 @@ inline std::uint32_t FlowTable::probe(std::uint64_t hash) const {
     __builtin_prefetch(&redirects_[index_of(reference)]);
   else
     __builtin_prefetch(&flows_[index_of(reference)]);
+  if ((reference & kLocalBit) != 0) __builtin_prefetch(&locals_[index_of(reference)]);
   return reference;
 }
 
@@ -297,7 +335,13 @@ inline std::uint32_t FlowTable::probe(std::uint64_t hash) const {
     return {};
   }
   const Flow& flow = flows_[index];
-  const bool same = side == Side::forward ? flow.forward_matches(key) : flow.reply_matches(key);
+  bool same;
+  if (side == Side::forward)
+    same = flow.forward_matches(key);
+  else if ((reference & kLocalBit) != 0) [[unlikely]]
+    same = flow.reply_matches(key, locals_[index]);
+  else
+    same = flow.reply_matches(key);
   if (same && !reached(now, flow.expires)) return {side, index, worker_};
   return {};
 }

@@ -1,7 +1,11 @@
 #include "dataplane/balancer/icmp_error.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
+#include "dataplane/balancer/proxy_stream.hpp"
+#include "dataplane/balancer/tcp_options.hpp"
 #include "dataplane/packet/bytes.hpp"
 #include "dataplane/packet/checksum.hpp"
 #include "dataplane/packet/extension_headers.hpp"
@@ -13,6 +17,7 @@ namespace {
 constexpr unsigned kIcmpHeader = 8, kIpv4Header = 20, kIpv6Header = 40;
 /// RFC 792 promises this much of the transport header: the ports, and UDP's checksum.
 constexpr unsigned kTransportQuoted = 8;
+constexpr unsigned kSequence = 4, kAcknowledgement = 8;  ///< offsets in a TCP header
 
 /// Finds the transport header of the quoted IPv4 packet. False: there is none to use.
 bool read_ipv4(std::uint8_t* ip, unsigned available, Quote& quote) {
@@ -48,6 +53,17 @@ void finish(Packet& error, End end, const IpAddress& address) {
   store_be16(error.l4_bytes() + 2, l4_checksum(error));
 }
 
+/// A sequence number or acknowledgement of the quoted segment, with its checksum if it is there.
+void set_number(const Headers& quoted, unsigned at, std::uint32_t number) {
+  std::array<std::uint8_t, 4> before;
+  std::memcpy(before.data(), quoted.l4 + at, before.size());
+  store_be32(quoted.l4 + at, number);
+  if (quoted.l4_available < kTcpChecksum + 2) return;
+  std::uint8_t* checksum = quoted.l4 + kTcpChecksum;
+  store_be16(checksum,
+             checksum_update(load_be16(checksum), before, {quoted.l4 + at, before.size()}));
+}
+
 }  // namespace
 
 std::optional<Quote> quote_at(std::uint8_t* ip, unsigned available, std::uint8_t ip_version) {
@@ -80,6 +96,31 @@ void translate_error(Packet& error, const Quote& quote, const IpAddress& backend
                      std::uint16_t port) {
   rewrite(quote.headers, End::source, backend, port);
   finish(error, End::destination, backend);
+}
+
+void restore_error(Packet& error, const Quote& quote, const Flow& flow, const LocalEnd& end) {
+  if (end.proxy != 0) {
+    // The client believes errors about what it has under way.
+    const std::uint32_t number = load_be32(quote.headers.l4 + kSequence);
+    set_number(quote.headers, kSequence, client_number(number, end));
+  }
+  if (end.port != 0) {
+    rewrite(quote.headers, End::source, flow.client, flow.client_port);
+    rewrite(error, End::destination, flow.client, 0);
+  }
+  restore_error(error, quote, flow.service, flow.service_port);
+}
+
+void translate_error(Packet& error, const Quote& quote, const Flow& flow, const LocalEnd& end) {
+  if (end.proxy != 0 && quote.headers.l4_available >= kAcknowledgement + 4) {
+    const std::uint32_t number = load_be32(quote.headers.l4 + kAcknowledgement);
+    set_number(quote.headers, kAcknowledgement, backend_number(number, end));
+  }
+  if (end.port != 0) {
+    rewrite(quote.headers, End::destination, end.address, end.port);
+    rewrite(error, End::source, end.address, 0);
+  }
+  translate_error(error, quote, flow.backend, flow.backend_port);
 }
 
 }  // namespace sluice::balancer

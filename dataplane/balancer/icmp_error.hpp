@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "dataplane/balancer/flow_table.hpp"
 #include "dataplane/balancer/rewrite.hpp"
 #include "dataplane/packet/packet.hpp"
 
@@ -30,5 +31,11 @@ void restore_error(Packet& error, const Quote& quote, const IpAddress& service, 
 /// The error is about a reply: the backend shall see its own address quoted, and get the error.
 void translate_error(Packet& error, const Quote& quote, const IpAddress& backend,
                      std::uint16_t port);
+
+/// The same about packets of a flow that has a local end.
+void restore_error(Packet& error, const Quote& quote, const Flow& flow, const LocalEnd& end);
+/// The backend knows none of the routers between here and the client: the error comes from the local
+/// end, where that is not the client's own address.
+void translate_error(Packet& error, const Quote& quote, const Flow& flow, const LocalEnd& end);
 
 }  // namespace sluice::balancer

@@ -10,10 +10,14 @@ namespace {
 void borrow_rivals(const ServiceTable& services, const FlowTable& live, FlowTable& flows,
                    const FlowKey& key, Ticks now) {
   const Service* service = services.find(key.destination, key.destination_port, key.protocol);
-  if (service == nullptr || service->mode != Mode::nat) return;
+  if (service == nullptr || !replies_pass(service->mode)) return;
   for (unsigned attempt = 0; attempt <= kChooseAttempts; ++attempt) {
     const Backend* backend = services.choose(*service, key, attempt);
     if (backend == nullptr) return;
+    if (service->mode == Mode::full_nat) {
+      flows.follow_ports(live, backend->id());
+      continue;
+    }
     const FlowKey reply{backend->addresses[family_of(key.destination)], key.source, backend->port,
                         key.source_port, key.protocol};
     flows.borrow(live, reply, now);
@@ -70,7 +74,7 @@ const Flow* FlowTable::borrow(const FlowTable& live, const FlowKey& key, Ticks n
   const Flow& flow = live.flow(hit.index);
   const FlowKey forward = flow.forward_key();
   Hit mine = find(forward, now);
-  if (mine.side == Side::none) mine.index = insert(flow, now).index;
+  if (mine.side == Side::none) mine.index = insert(flow, now, live.local(hit.index)).index;
   return &flows_[mine.index];
 }
 

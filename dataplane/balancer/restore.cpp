@@ -1,6 +1,7 @@
 // The stage before tracking: who is known here, and the way back of translated flows.
 #include <array>
 
+#include "dataplane/balancer/full_nat.hpp"
 #include "dataplane/balancer/icmp_error.hpp"
 #include "dataplane/balancer/packets.hpp"
 #include "dataplane/balancer/service_table.hpp"
@@ -37,7 +38,10 @@ struct Restorer {
       return;
     }
     const Service& service = services.service_of(*backend);
-    rewrite(p, End::source, flow.service, flow.service_port);
+    if (flow.local) [[unlikely]]
+      to_client(p, flow, flows.local(index));
+    else
+      rewrite(p, End::source, flow.service, flow.service_port);
     p.flags |= packet_flag::kRestored;
     mark(p, services, *backend, index);
     flows.touch(index, after_backend(flow.state, p.tcp_flags), service.lifetimes, now);
@@ -56,7 +60,10 @@ struct Restorer {
     if (hit.side == Side::forward) p.flow = hit.index + 1;
     if (hit.side != Side::reply) return;
     const Flow& flow = flows.flow(hit.index);
-    restore_error(p, *quote, flow.service, flow.service_port);
+    if (flow.local)
+      restore_error(p, *quote, flow, flows.local(hit.index));
+    else
+      restore_error(p, *quote, flow.service, flow.service_port);
     p.flags |= packet_flag::kRestored;
     const Backend* backend = backend_of(services, flow);
     if (backend != nullptr) mark(p, services, *backend, hit.index);

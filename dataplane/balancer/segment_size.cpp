@@ -1,29 +1,22 @@
 #include "dataplane/balancer/segment_size.hpp"
 
+#include "dataplane/balancer/tcp_options.hpp"
 #include "dataplane/packet/bytes.hpp"
 #include "dataplane/packet/checksum.hpp"
 
 namespace sluice::balancer {
 namespace {
 
-constexpr unsigned kTcpSize = 20, kTcpChecksum = 16;
-
 /// Offset of the option's value from the TCP header; 0: there is none, or the list is malformed.
 unsigned find_segment_size(std::span<const std::uint8_t> header) {
-  constexpr std::uint8_t kEnd = 0, kNoOperation = 1, kSegmentSize = 2, kSegmentSizeLength = 4;
-  for (std::size_t at = kTcpSize; at < header.size() && header[at] != kEnd;) {
-    if (header[at] == kNoOperation) {
-      ++at;
-      continue;
-    }
-    if (at + 2 > header.size()) return 0;
-    const std::uint8_t length = header[at + 1];
-    if (length < 2 || at + length > header.size()) return 0;
-    if (header[at] == kSegmentSize)
-      return length == kSegmentSizeLength ? static_cast<unsigned>(at) + 2 : 0;
-    at += length;
-  }
-  return 0;
+  constexpr unsigned kLength = 4;
+  unsigned found = 0;
+  for_each_option(header, [&](std::uint8_t kind, unsigned at, unsigned length) {
+    if (kind != tcp_option::kSegmentSize) return true;
+    if (length == kLength) found = at + 2;
+    return false;
+  });
+  return found;
 }
 
 }  // namespace

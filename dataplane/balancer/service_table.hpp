@@ -43,12 +43,23 @@ struct alignas(64) Backend {
   [[nodiscard]] std::uint32_t id() const { return slots.flows; }
 };
 
+/// Of services whose flows have a LocalEnd.
+struct LocalSlots {
+  Slot in_use = kNoSlot;     ///< events: local ports in use, a gauge
+  Slot exhausted = kNoSlot;  ///< events: flows for which there was none
+};
+
 struct Service {
   Mode mode = Mode::nat;
+  std::uint8_t proxy = 0;  ///< version of the PROXY header, or 0
+  bool local = false;      ///< flows have a LocalEnd: full NAT, or a PROXY header
   std::uint32_t first_backend = 0;  ///< its backends follow one another
   std::uint32_t backends = 0;
   TrafficSlots slots;
+  LocalSlots local_slots;
   Lifetimes lifetimes{};
+  Ticks local_port_rest = 0;
+  std::uint32_t pools = 0;  ///< of mode full_nat: index of the first backend's pool for IPv4
   /// By family: the largest TCP segment that fits all its tunnels; 0: handshakes are left alone.
   std::array<std::uint16_t, 2> segment_most{};
   /// By family; members are indices from first_backend on. Null where the service has no address.
@@ -91,6 +102,12 @@ class ServiceTable {
   [[nodiscard]] const Backend* choose(const Service& service, const FlowKey& key,
                                       unsigned attempt = 0) const;
 
+  /// The local ends for a backend of a service in mode full_nat, of a family (0 is IPv4).
+  [[nodiscard]] const LocalPool& pool(const Backend& backend, unsigned family) const {
+    const Service& service = service_of(backend);
+    return (*pools_)[service.pools + 2 * (index_of(backend) - service.first_backend) + family];
+  }
+
   /// There are tunnels to backends.
   [[nodiscard]] bool has_tunnels() const { return !tunnels_.empty(); }
   /// The tunnel to a backend of such a service, for packets of a family (0 is IPv4).
@@ -129,6 +146,7 @@ class ServiceTable {
   std::vector<Backend> backends_;
   std::vector<std::uint32_t> by_id_;  ///< 1 + index of the backend, 0 none
   std::vector<Tunnel> tunnels_;       ///< two for each backend that is reached in one
+  std::shared_ptr<const std::vector<LocalPool>> pools_;  ///< two for each backend of full NAT
   std::vector<Prefix> tunnel_sources_;
   std::vector<IpAddress> tunnel_ends_;  ///< sorted
   std::vector<Listener> listeners_;     ///< open addressing; a power of two, at most half full

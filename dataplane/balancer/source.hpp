@@ -18,7 +18,13 @@ enum class Mode : std::uint8_t {
   direct_return,  ///< only the Ethernet destination changes; replies bypass us
   ipip,           ///< in an IP header of ours (RFC 2003, RFC 2473); replies bypass us
   gue,            ///< in IP and UDP headers of ours (draft-ietf-intarea-gue, variant 1)
+  full_nat,       ///< both ends translated: backends reply to an address of ours
 };
+
+/// Replies pass here, and are translated back.
+[[nodiscard]] constexpr bool replies_pass(Mode mode) {
+  return mode == Mode::nat || mode == Mode::full_nat;
+}
 
 /// The packet goes in a header of ours, in front of the one it came with.
 [[nodiscard]] constexpr bool is_tunnel(Mode mode) {
@@ -32,6 +38,15 @@ struct TunnelSource {
   std::uint16_t port = 6080;  ///< UDP destination of mode gue
   bool clamp = true;          ///< lower the MSS of handshakes to what fits
 };
+
+/// What backends of mode full_nat see as the client.
+struct LocalSource {
+  std::vector<Prefix> addresses;      ///< none: the leaving port's address
+  std::uint16_t first_port = 1024;
+  std::uint16_t last_port = 0;        ///< 0: 65535, or kSharedPortLast where the host has the address
+};
+/// Linux takes its own ports from 32768 up.
+inline constexpr std::uint16_t kSharedPortLast = 32'767;
 
 /// The way from us to a backend, as the routes of the same configuration have it.
 struct Way {
@@ -57,12 +72,15 @@ struct ServiceSource {
   std::uint8_t protocol = 0;  ///< ip_protocol::kTcp or kUdp
   Mode mode = Mode::nat;
   TunnelSource tunnel;
+  LocalSource local;
+  std::uint8_t proxy = 0;            ///< version of the PROXY header before the client's bytes, or 0
   std::uint32_t table_size = 65537;  ///< Maglev slots: one of the primes validation offers
   std::vector<BackendSource> backends;
   Nanoseconds tcp_idle = 900 * kSecond;
   Nanoseconds tcp_half_open = 5 * kSecond;
   Nanoseconds tcp_closing = 10 * kSecond;
   Nanoseconds udp_idle = 30 * kSecond;
+  Nanoseconds local_port_rest = 60 * kSecond;
 };
 
 struct Source {

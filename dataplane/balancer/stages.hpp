@@ -29,8 +29,11 @@ std::uint64_t restore(Context& context, const ServiceTable& services, FlowTable&
 /// flow's backend, or to the one Maglev chooses; kTranslated tells that the way is now that to
 /// Packet::backend. What no service wants is dropped, unless it is ICMP or
 /// in `shared`: packets whose address is also the host's or a name server's, left as they are.
-void translate(Context& context, const ServiceTable& services, FlowTable& flows, Burst& burst,
-               std::uint64_t mask = ~std::uint64_t{0}, std::uint64_t shared = 0);
+/// Returns TCP packets whose flow would have to be known and is not: alive still, with reason
+/// flow_unknown, to be answered with a reset.
+std::uint64_t translate(Context& context, const ServiceTable& services, FlowTable& flows,
+                        Burst& burst, std::uint64_t mask = ~std::uint64_t{0},
+                        std::uint64_t shared = 0);
 
 /// Packets that a tunnel cannot take and whose senders are to be told; still alive.
 struct Unfit {

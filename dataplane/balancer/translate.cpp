@@ -1,4 +1,5 @@
 // The stage after the filter: packets to services go to their flow's backend, or to a chosen one.
+#include "dataplane/balancer/full_nat.hpp"
 #include "dataplane/balancer/icmp_error.hpp"
 #include "dataplane/balancer/packets.hpp"
 #include "dataplane/balancer/service_table.hpp"
@@ -21,10 +22,11 @@ Flow flow_to(const Packet& p, const Service& service, const Backend& backend, Ti
   flow.backend_port = backend.port;
   flow.protocol = p.key.protocol;
   flow.state = first_state(p.key.protocol, p.tcp_flags);
-  flow.direct = service.mode == Mode::nat ? 0 : 1;
+  flow.direct = replies_pass(service.mode) ? 0 : 1;
+  flow.local = service.local ? 1 : 0;
   flow.tunnel = is_tunnel(service.mode) ? 1 : 0;
   flow.expires = now + service.lifetimes[static_cast<unsigned>(flow.state)];
-  flow.backend_id = backend.id() & 0x3fffffffU;
+  flow.backend_id = backend.id() & 0x1fffffffU;
   return flow;
 }
 
@@ -36,6 +38,7 @@ struct Translator {
   Ticks now;
   /// Between restore and here the filter ran, which removes no flow.
   std::uint64_t removals = flows.removals();
+  std::uint64_t unknown = 0;
 
   void count(const Packet& p, const Backend& backend) {
     const unsigned bytes = ip_bytes(p);
@@ -49,16 +52,29 @@ struct Translator {
     p.flags |= backend.marks;
   }
 
-  /// Towards the backend; `direct` by the flow where there is one, whatever the service says now.
-  [[gnu::always_inline]] void deliver(Packet& p, const Backend& backend, bool direct) {
+  void assign(Packet& p, const Backend& backend) {
     p.service = backend.service + 1;
     p.backend = services.index_of(backend) + 1;
     p.flags |= packet_flag::kTranslated;
+  }
+
+  /// Towards the backend; `direct` by the flow where there is one, whatever the service says now.
+  [[gnu::always_inline]] void deliver(Packet& p, const Backend& backend, bool direct) {
+    assign(p, backend);
     const IpAddress& address = backend.addresses[family_of(p.key.destination)];
     if (direct)
       pass_on(p, backend, address);
     else
       rewrite(p, End::destination, address, backend.port);
+    count(p, backend);
+  }
+
+  /// Towards the backend of a flow that has a local end.
+  [[gnu::noinline]] void deliver_local(unsigned i, const Backend& backend, std::uint32_t index) {
+    Packet& p = burst.packets[i];
+    const DropReason reason = to_backend(p, flows.flow(index), flows.local(index));
+    if (reason != DropReason::none) return burst.drop(i, reason);
+    assign(p, backend);
     count(p, backend);
   }
 
@@ -75,7 +91,7 @@ struct Translator {
   const Backend* way_of(const Flow& flow) const {
     const Backend* backend = backend_of(services, flow);
     const bool lost = flow.tunnel != 0 && backend != nullptr &&
-                      services.services()[backend->service].mode == Mode::nat;
+                      replies_pass(services.services()[backend->service].mode);
     return lost ? nullptr : backend;
   }
 
@@ -87,7 +103,7 @@ struct Translator {
     const bool begins = begins_connection(p);
     const bool dead = backend == nullptr || !backend->alive[family_of(p.key.destination)];
     if ((begins && over(flow.state)) || (dead && (begins || udp))) {
-      flows.remove(index);
+      flows.remove(index, now);
       return begin(i, shared);
     }
     if (backend == nullptr) {
@@ -97,6 +113,8 @@ struct Translator {
     p.flow = index + 1;
     const Lifetimes& lifetimes = services.service_of(*backend).lifetimes;
     flows.touch(index, after_client(flow.state, p.tcp_flags, flow.direct), lifetimes, now);
+    if (flow.local) [[unlikely]]
+      return deliver_local(i, *backend, index);
     deliver(p, *backend, flow.direct);
   }
 
@@ -111,22 +129,47 @@ struct Translator {
     }
     const Backend* backend = services.choose(*service, p.key);
     if (backend == nullptr) return burst.drop(i, DropReason::no_backend);
+    if (service->local) return begin_local(i, *service, *backend);
     // A reset ends what is not there: it is passed on to where the flow would be.
     if ((p.tcp_flags & tcp_flag::kRst) == 0) {
       const FlowTable::Inserted outcome = insert(p, *service, backend);
-      if (outcome != FlowTable::Inserted::done && service->mode == Mode::nat)
-        return burst.drop(i, outcome == FlowTable::Inserted::full ? DropReason::flow_table_full
-                                                                  : DropReason::flow_collision);
+      if (outcome != FlowTable::Inserted::done && replies_pass(service->mode))
+        return burst.drop(i, reason_of(outcome));
     }
-    deliver(p, *backend, service->mode != Mode::nat);
+    deliver(p, *backend, !replies_pass(service->mode));
   }
 
-  /// Begins a flow to `backend`, or to another where its replies would look like another flow's.
+  /// What a flow without its first packet would need to know is lost: its local port, or by how much
+  /// numbers are shifted. The sender is told by a reset, which is not ours to make.
+  void begin_local(unsigned i, const Service& service, const Backend& chosen) {
+    Packet& p = burst.packets[i];
+    if (p.key.protocol == ip_protocol::kTcp && !begins_connection(p)) {
+      p.reason = DropReason::flow_unknown;
+      unknown |= std::uint64_t{1} << i;
+      return;
+    }
+    const Backend* backend = &chosen;
+    const FlowTable::Inserted outcome = insert(p, service, backend);
+    if (outcome == FlowTable::Inserted::done) return deliver_local(i, *backend, p.flow - 1);
+    if (outcome == FlowTable::Inserted::no_port)
+      context.slots->add(service.local_slots.exhausted, 0);
+    burst.drop(i, reason_of(outcome));
+  }
+
+  static DropReason reason_of(FlowTable::Inserted outcome) {
+    if (outcome == FlowTable::Inserted::no_port) return DropReason::local_ports_exhausted;
+    return outcome == FlowTable::Inserted::full ? DropReason::flow_table_full
+                                                : DropReason::flow_collision;
+  }
+
+  /// Begins a flow to `backend`, or to another where its replies would look like another flow's, or
+  /// where no local port is left.
   FlowTable::Inserted insert(Packet& p, const Service& service, const Backend*& backend) {
     FlowTable::InsertResult result;
     for (unsigned attempt = 1; attempt <= kChooseAttempts; ++attempt) {
-      result = flows.insert(flow_to(p, service, *backend, now), now);
-      if (result.outcome != FlowTable::Inserted::collision) break;
+      result = insert_at(p, service, *backend);
+      if (result.outcome == FlowTable::Inserted::done || result.outcome == FlowTable::Inserted::full)
+        break;
       backend = services.choose(service, p.key, attempt);
     }
     if (result.outcome == FlowTable::Inserted::done) {
@@ -135,6 +178,17 @@ struct Translator {
       context.slots->add(backend->slots.flows, 0);
     }
     return result.outcome;
+  }
+
+  FlowTable::InsertResult insert_at(const Packet& p, const Service& service,
+                                    const Backend& backend) {
+    const Flow flow = flow_to(p, service, backend, now);
+    if (!service.local) return flows.insert(flow, now);
+    LocalEnd end = local_end_of(service, flow, p);
+    if (service.mode == Mode::full_nat &&
+        !flows.claim(services.pool(backend, family_of(flow.service)), flow, now, end))
+      return {FlowTable::Inserted::no_port, 0};
+    return flows.insert(flow, now, end);
   }
 
   /// Without a flow here (it may be another worker's) the error goes where Maglev sends the flow.
@@ -151,12 +205,14 @@ struct Translator {
       direct = flows.flow(hit.index).direct;
     } else if (const Service* service =
                    services.find(key.destination, key.destination_port, key.protocol)) {
-      backend = services.choose(*service, key);
-      direct = service->mode != Mode::nat;
+      if (!service->local) backend = services.choose(*service, key);
+      direct = !replies_pass(service->mode);
     }
     if (backend == nullptr) return;  // left to the route: it is about nothing of ours
     const IpAddress& address = backend->addresses[family_of(key.destination)];
-    if (direct)
+    if (p.flow != 0 && flows.flow(p.flow - 1).local)
+      translate_error(p, *quote, flows.flow(p.flow - 1), flows.local(p.flow - 1));
+    else if (direct)
       pass_on(p, *backend, address);
     else
       translate_error(p, *quote, address, backend->port);
@@ -190,11 +246,12 @@ struct Translator {
 
 }  // namespace
 
-void translate(Context& context, const ServiceTable& services, FlowTable& flows, Burst& burst,
-               std::uint64_t mask, std::uint64_t shared) {
+std::uint64_t translate(Context& context, const ServiceTable& services, FlowTable& flows,
+                        Burst& burst, std::uint64_t mask, std::uint64_t shared) {
   Translator translator{context, services, flows, burst, ticks_of(context.now)};
   for_each_bit(burst.alive & mask,
                [&](unsigned i) { translator.packet(i, ((shared >> i) & 1U) != 0); });
+  return translator.unknown;
 }
 
 }  // namespace sluice::balancer

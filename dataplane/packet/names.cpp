@@ -82,6 +82,8 @@ std::string mode_name(const Snapshot& snapshot, std::uint32_t service) {
       return "IPIP";
     case balancer::Mode::gue:
       return "GUE";
+    case balancer::Mode::full_nat:
+      return "FULL_NAT";
     case balancer::Mode::nat:
       break;
   }
@@ -98,6 +100,7 @@ std::string kinds_name(std::uint8_t kinds) {
   if ((kinds & route::local_kind::kService) != 0) append(text, "service");
   if ((kinds & route::local_kind::kNameServer) != 0) append(text, "name server");
   if ((kinds & route::local_kind::kTunnel) != 0) append(text, "tunnel source");
+  if ((kinds & route::local_kind::kLocalEnd) != 0) append(text, "full NAT");
   return text;
 }
 

@@ -34,7 +34,7 @@ struct Pipeline::Turn {
   std::uint64_t link_control = 0;  ///< ARP and neighbour discovery
   std::uint64_t services = 0;      ///< to an address of a balanced service
   std::uint64_t names = 0;         ///< to an address of a name server
-  std::uint64_t host = 0;          ///< to an interface address, or to the source of tunnels
+  std::uint64_t host = 0;          ///< to an interface address, or to one of tunnels or full NAT
   std::uint64_t tunnels = 0;       ///< to a backend that is reached in a tunnel
 
   /// Of a rehearsal: the pipeline whose tables are borrowed from, and what was found there.
@@ -108,6 +108,9 @@ struct Route {
   static constexpr std::string_view kName = "route";
   static constexpr std::string_view kDoes = "longest-prefix match on the destination";
   static bool needed(const Turn&) { return true; }
+  /// What neither a service nor a name server is asked at.
+  static constexpr std::uint8_t kOwn =
+      route::local_kind::kHost | route::local_kind::kTunnel | route::local_kind::kLocalEnd;
   /// What is of a known flow to a service goes where translate says.
   static void run(Turn& t) {
     if (!t.snapshot.services_apart) t.flow_known = 0;
@@ -122,7 +125,7 @@ struct Route {
       const std::uint64_t bit = std::uint64_t{1} << i;
       if ((kinds & route::local_kind::kService) != 0) t.services |= bit;
       if ((kinds & route::local_kind::kNameServer) != 0) t.names |= bit;
-      if ((kinds & (route::local_kind::kHost | route::local_kind::kTunnel)) != 0) t.host |= bit;
+      if ((kinds & kOwn) != 0) t.host |= bit;
     });
   }
 };
@@ -142,8 +145,9 @@ struct Translate {
   static constexpr std::string_view kDoes = "packets to a service go to a backend";
   static bool needed(const Turn& t) { return (t.services & t.burst.alive) != 0; }
   static void run(Turn& t) {
-    balancer::translate(t.context, *t.snapshot.balancer, t.flows, t.burst, t.services,
-                        t.host | t.names);
+    const std::uint64_t unknown = balancer::translate(
+        t.context, *t.snapshot.balancer, t.flows, t.burst, t.services, t.host | t.names);
+    if (unknown != 0) route::reset(*t.snapshot.route, t.burst, DropReason::flow_unknown);
     std::uint64_t translated = 0;
     t.burst.for_each_alive(t.services, [&](unsigned i, Packet& p) {
       if (!p.has(packet_flag::kTranslated)) return;

@@ -15,7 +15,7 @@ namespace sluice {
 ///   using Row = ...;
 ///   static std::uint32_t places(const Pipeline&);  // to look at
 ///   static std::uint32_t size(const Pipeline&);    // rows there are
-///   static const Row* row(const Pipeline&, std::uint32_t place, Nanoseconds now);  // or null
+///   static bool row(const Pipeline&, std::uint32_t place, Nanoseconds now, Row& out);  // there is
 template <class Table>
 class TableQuestion final : public Question {
  public:
@@ -29,10 +29,8 @@ class TableQuestion final : public Question {
     time_ = context.now;
     total_ = Table::size(pipeline);
     const std::uint32_t places = Table::places(pipeline);
-    for (unsigned n = 0; n < kPlacesPerTurn && !done(places); ++n) {
-      const Row* row = Table::row(pipeline, next_++, context.now);
-      if (row != nullptr) rows_[count_++] = *row;
-    }
+    for (unsigned n = 0; n < kPlacesPerTurn && !done(places); ++n)
+      if (Table::row(pipeline, next_++, context.now, rows_[count_])) ++count_;
     return done(places);
   }
 

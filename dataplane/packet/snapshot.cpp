@@ -38,6 +38,10 @@ route::Source with_locals(const Sources& sources) {
     if (balancer::is_tunnel(service.mode))
       for (const Prefix& source : service.tunnel.sources)
         out.locals.push_back({source, route::local_kind::kTunnel});
+  for (const auto& service : sources.balancer.services)
+    if (service.mode == balancer::Mode::full_nat)
+      for (const Prefix& address : service.local.addresses)
+        out.locals.push_back({address, route::local_kind::kLocalEnd});
   for (const auto& [address, kind] : kinds) out.locals.push_back({host_prefix(address), kind});
   return out;
 }

@@ -24,4 +24,14 @@ void reject(Context& context, const Table& table, Burst& burst) {
   });
 }
 
+void reset(const Table& table, Burst& burst, DropReason reason) {
+  burst.for_each_alive([&](unsigned i, Packet& p) {
+    if (p.reason != reason) return;
+    if (!l4_checksum_right(p)) return burst.drop(i, DropReason::l4_checksum);
+    if (!make_tcp_reset(table, p)) return burst.drop(i, reason);
+    p.reason = DropReason::none;
+    burst.decide(i, Verdict::answered);
+  });
+}
+
 }  // namespace sluice::route

@@ -42,6 +42,7 @@ inline constexpr std::uint8_t kHost =
 inline constexpr std::uint8_t kService = 2;     ///< address of a balanced service
 inline constexpr std::uint8_t kNameServer = 4;  ///< DNS over UDP is answered here
 inline constexpr std::uint8_t kTunnel = 8;      ///< source of packets in tunnels to backends
+inline constexpr std::uint8_t kLocalEnd = 16;   ///< what backends of full NAT see as the client
 }  // namespace local_kind
 
 struct LocalAddress {

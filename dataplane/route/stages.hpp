@@ -38,5 +38,7 @@ void forward(Context& context, const Table& table, Neighbours& neighbours, Burst
 /// Turns alive packets with reason rule_reject into a TCP reset or the ICMP error that
 /// Packet::reject_type and reject_code ask for; what may not be answered is dropped as rule_reject.
 void reject(Context& context, const Table& table, Burst& burst);
+/// Turns alive TCP packets with this reason into resets, or drops them for it.
+void reset(const Table& table, Burst& burst, DropReason reason);
 
 }  // namespace sluice::route

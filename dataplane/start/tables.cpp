@@ -26,17 +26,25 @@ std::string seconds(Nanoseconds time) {
 }
 
 struct Flows {
-  using Row = balancer::Flow;
+  struct Row {
+    balancer::Flow flow;
+    balancer::LocalEnd end;
+  };
   static Cells columns() {
     return {"worker",  "protocol", "client", "address",     "service",
-            "backend", "to",       "state",  "seconds_left"};
+            "backend", "to",       "state",  "seconds_left", "from"};
   }
   static std::uint32_t places(const Pipeline& p) { return p.flows().capacity(); }
   static std::uint32_t size(const Pipeline& p) { return p.flows().size(); }
-  static const Row* row(const Pipeline& p, std::uint32_t place, Nanoseconds now) {
-    return p.flows().record(place, balancer::ticks_of(now));
+  static bool row(const Pipeline& p, std::uint32_t place, Nanoseconds now, Row& out) {
+    const balancer::Flow* flow = p.flows().record(place, balancer::ticks_of(now));
+    if (flow == nullptr) return false;
+    out.flow = *flow;
+    if (flow->local != 0) out.end = p.flows().local(place);
+    return true;
   }
-  static Cells cells(const Row& flow, Nanoseconds now, const Snapshot& live) {
+  static Cells cells(const Row& row, Nanoseconds now, const Snapshot& live) {
+    const balancer::Flow& flow = row.flow;
     const balancer::Backend* backend = live.balancer->backend_by_id(flow.backend_id);
     const auto left = static_cast<std::int32_t>(flow.expires - balancer::ticks_of(now));
     return {
@@ -47,7 +55,8 @@ struct Flows {
         backend == nullptr ? "" : live.balancer->backend_name(live.balancer->index_of(*backend)),
         endpoint(flow.backend, flow.backend_port, flow.direct == 0),
         balancer::name_of(flow.state),
-        seconds(static_cast<Nanoseconds>(std::max(left, 0)) * kMillisecond)};
+        seconds(static_cast<Nanoseconds>(std::max(left, 0)) * kMillisecond),
+        row.end.port == 0 ? "" : endpoint(row.end.address, row.end.port, true)};
   }
 };
 
@@ -58,8 +67,10 @@ struct Connections {
   }
   static std::uint32_t places(const Pipeline& p) { return p.tracker().records(); }
   static std::uint32_t size(const Pipeline& p) { return p.tracker().connections(); }
-  static const Row* row(const Pipeline& p, std::uint32_t place, Nanoseconds now) {
-    return p.tracker().record(place, now);
+  static bool row(const Pipeline& p, std::uint32_t place, Nanoseconds now, Row& out) {
+    const Row* connection = p.tracker().record(place, now);
+    if (connection != nullptr) out = *connection;
+    return connection != nullptr;
   }
   static Cells cells(const Row& connection, Nanoseconds now, const Snapshot&) {
     const FlowKey& key = connection.key;
@@ -78,9 +89,11 @@ struct Neighbours {
     return static_cast<std::uint32_t>(p.neighbours().entries().size());
   }
   static std::uint32_t size(const Pipeline& p) { return p.neighbours().size(); }
-  static const Row* row(const Pipeline& p, std::uint32_t place, Nanoseconds) {
+  static bool row(const Pipeline& p, std::uint32_t place, Nanoseconds, Row& out) {
     const Row& entry = p.neighbours().entries()[place];
-    return entry.state == route::NeighbourState::free ? nullptr : &entry;
+    if (entry.state == route::NeighbourState::free) return false;
+    out = entry;
+    return true;
   }
   static Cells cells(const Row& entry, Nanoseconds, const Snapshot& live) {
     const bool known = entry.state != route::NeighbourState::incomplete;

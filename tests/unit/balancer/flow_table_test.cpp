@@ -73,7 +73,7 @@ TEST(FlowTable, AgreesWithASimpleModel) {
     if (known != model.end()) {
       ASSERT_EQ(known->second, hit.index);
       if (random() % 2 == 0) {
-        table.remove(hit.index);
+        table.remove(hit.index, 0);
         model.erase(known);
         ASSERT_EQ(Side::none, find(table, flow_number(n).reply_key()).side);
       }
@@ -135,7 +135,7 @@ TEST(FlowTable, ATinyTableWorks) {
   FlowTable table = make_table(1);
   EXPECT_EQ(Inserted::done, table.insert(flow_number(1), 0).outcome);
   EXPECT_EQ(Inserted::full, table.insert(flow_number(2), 0).outcome);
-  table.remove(0);
+  table.remove(0, 0);
   EXPECT_EQ(Inserted::done, table.insert(flow_number(2), 0).outcome);
 }
 

@@ -119,8 +119,10 @@ struct AllFlows {
   using Row = balancer::Flow;
   static std::uint32_t places(const Pipeline& p) { return p.flows().capacity(); }
   static std::uint32_t size(const Pipeline& p) { return p.flows().size(); }
-  static const Row* row(const Pipeline& p, std::uint32_t place, Nanoseconds now) {
-    return p.flows().record(place, balancer::ticks_of(now));
+  static bool row(const Pipeline& p, std::uint32_t place, Nanoseconds now, Row& out) {
+    const Row* flow = p.flows().record(place, balancer::ticks_of(now));
+    if (flow != nullptr) out = *flow;
+    return flow != nullptr;
   }
 };
 
