@@ -7,8 +7,9 @@
 
 namespace sluice::model {
 
-/// Local addresses and ports: only in mode FULL_NAT, of the balancer alone, not too many, and of each
-/// family that backends have, where no port has one. PROXY headers: only TCP whose replies pass here.
+/// Local addresses and ports: only in mode FULL_NAT, of the balancer alone, not too many, and of
+/// each family that backends have, where no port has one. PROXY headers: only TCP whose replies
+/// pass here.
 void check_local_ends(const v1::DesiredState& state, Problems& problems);
 
 }  // namespace sluice::model

@@ -121,9 +121,8 @@ class Compiler {
   }
 
   void check_lifetimes(const ServiceSource& service, const std::string& where) {
-    for (const Nanoseconds lifetime :
-         {service.tcp_idle, service.tcp_half_open, service.tcp_closing, service.udp_idle,
-          service.local_port_rest}) {
+    for (const Nanoseconds lifetime : {service.tcp_idle, service.tcp_half_open, service.tcp_closing,
+                                       service.udp_idle, service.local_port_rest}) {
       if (lifetime >= kMillisecond && lifetime <= kLifetimeMax) continue;
       report(where, fmt::format("a time-out of {} ns cannot be kept", lifetime),
              "use 1 millisecond to 12 days");

@@ -211,9 +211,8 @@ bool FlowTable::reply_key_free(const FlowKey& key, Ticks now) {
 
 bool FlowTable::claim(const LocalPool& pool, const Flow& flow, Ticks now, LocalEnd& end) {
   const FlowKey reply{flow.backend, {}, flow.backend_port, 0, flow.protocol};
-  return ports_.take(pool, flow.backend_id, reply, now, end, [&](const FlowKey& key) {
-    return find(key, now).side != Side::reply;
-  });
+  return ports_.take(pool, flow.backend_id, reply, now, end,
+                     [&](const FlowKey& key) { return find(key, now).side != Side::reply; });
 }
 
 /// Indexes a record under its keys: under all, or under none.

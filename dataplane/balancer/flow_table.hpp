@@ -2,8 +2,9 @@
 ///
 /// An index of cache-line buckets (eight places, a second bucket only where the first is full)
 /// leads to flow records of one cache line. A NAT flow is indexed under the key of either
-/// direction, so that one look-up finds it from both sides; two cache lines are touched a packet. What
-/// full NAT and PROXY headers need besides is in a line of its own (LocalEnd), which only they touch.
+/// direction, so that one look-up finds it from both sides; two cache lines are touched a packet.
+/// What full NAT and PROXY headers need besides is in a line of its own (LocalEnd), which only they
+/// touch.
 #pragma once
 
 #include <bit>

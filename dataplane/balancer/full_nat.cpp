@@ -63,8 +63,7 @@ void check_local(const ServiceSource& service, const std::string& where, const W
   const auto report = [&](std::string at, std::string what, std::string fix) {
     errors.push_back({std::move(what), std::move(at), std::move(fix)});
   };
-  if (service.proxy != 0 &&
-      (service.protocol != ip_protocol::kTcp || !replies_pass(service.mode)))
+  if (service.proxy != 0 && (service.protocol != ip_protocol::kTcp || !replies_pass(service.mode)))
     report(where, "PROXY headers need TCP whose replies pass here", "use TCP, and FULL_NAT or NAT");
   if (service.proxy > 2) report(where, "there is no such version of PROXY headers", "use 1 or 2");
   if (service.mode != Mode::full_nat) return;

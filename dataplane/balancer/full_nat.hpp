@@ -8,7 +8,8 @@
 namespace sluice::balancer {
 
 /// Local ends for one family at one backend, whose port has the address `way.source` and is shared
-/// with the host unless the configuration names addresses of that family. Of size 0: there are none.
+/// with the host unless the configuration names addresses of that family. Of size 0: there are
+/// none.
 [[nodiscard]] LocalPool pool_for(const LocalSource& source, bool v4, const Way& way);
 /// Some end is in both.
 [[nodiscard]] bool overlap(const LocalPool& a, const LocalPool& b);

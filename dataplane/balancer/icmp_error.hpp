@@ -34,8 +34,8 @@ void translate_error(Packet& error, const Quote& quote, const IpAddress& backend
 
 /// The same about packets of a flow that has a local end.
 void restore_error(Packet& error, const Quote& quote, const Flow& flow, const LocalEnd& end);
-/// The backend knows none of the routers between here and the client: the error comes from the local
-/// end, where that is not the client's own address.
+/// The backend knows none of the routers between here and the client: the error comes from the
+/// local end, where that is not the client's own address.
 void translate_error(Packet& error, const Quote& quote, const Flow& flow, const LocalEnd& end);
 
 }  // namespace sluice::balancer

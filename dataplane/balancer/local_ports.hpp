@@ -19,17 +19,17 @@ namespace sluice::balancer {
 /// What full NAT and PROXY headers keep of a flow beside its record: a second cache line, which
 /// flows of other kinds never touch.
 struct alignas(64) LocalEnd {
-  IpAddress address;                ///< what the backend sees as the client
-  std::uint16_t port = 0;           ///< 0: the client's own address and port stay (NAT)
-  std::uint16_t segment_most = 0;   ///< bytes that the backend takes in a segment; 0: unknown
-  std::uint8_t proxy = 0;           ///< version of the PROXY header, 0: none
-  std::uint8_t header_size = 0;     ///< bytes of it, which shift the client's numbers
-  bool header_sent = false;         ///< some packet carried it
-  bool header_acknowledged = false; ///< the backend has it whole
-  bool data_seen = false;           ///< the client's first byte went by
-  std::uint32_t first = 0;          ///< sequence number of the client's first byte
-  Ticks rest = 0;                   ///< how long the port rests after the flow
-  Slot in_use = kNoSlot;            ///< of the service: its ports in use
+  IpAddress address;                 ///< what the backend sees as the client
+  std::uint16_t port = 0;            ///< 0: the client's own address and port stay (NAT)
+  std::uint16_t segment_most = 0;    ///< bytes that the backend takes in a segment; 0: unknown
+  std::uint8_t proxy = 0;            ///< version of the PROXY header, 0: none
+  std::uint8_t header_size = 0;      ///< bytes of it, which shift the client's numbers
+  bool header_sent = false;          ///< some packet carried it
+  bool header_acknowledged = false;  ///< the backend has it whole
+  bool data_seen = false;            ///< the client's first byte went by
+  std::uint32_t first = 0;           ///< sequence number of the client's first byte
+  Ticks rest = 0;                    ///< how long the port rests after the flow
+  Slot in_use = kNoSlot;             ///< of the service: its ports in use
 };
 static_assert(sizeof(LocalEnd) == 64);
 

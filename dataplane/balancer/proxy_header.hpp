@@ -1,5 +1,5 @@
-/// The header of the PROXY protocol (HAProxy, doc/proxy-protocol.txt, versions 1 and 2): one line of
-/// text, or binary, that tells a backend of TCP who the client is and where it connected to.
+/// The header of the PROXY protocol (HAProxy, doc/proxy-protocol.txt, versions 1 and 2): one line
+/// of text, or binary, that tells a backend of TCP who the client is and where it connected to.
 #pragma once
 
 #include <array>

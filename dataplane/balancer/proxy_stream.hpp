@@ -2,10 +2,10 @@
 ///
 /// The header rides in packets of the client, so that nothing has to be kept, timed or sent again
 /// here: first in the ACK that completes the handshake, which becomes a segment with the header as
-/// data. If that is lost, the backend has no connection yet, sends its SYN-ACK again, and the client
-/// its ACK, which carries the header again; so backends that speak first are served too. If the
-/// backend had the client's data before it, the client hears nothing acknowledged and sends its first
-/// byte again, with the header before it. Where both are more than a segment, the end of the
+/// data. If that is lost, the backend has no connection yet, sends its SYN-ACK again, and the
+/// client its ACK, which carries the header again; so backends that speak first are served too. If
+/// the backend had the client's data before it, the client hears nothing acknowledged and sends its
+/// first byte again, with the header before it. Where both are more than a segment, the end of the
 /// client's data is cut off, which it sends again as any byte that is not acknowledged.
 ///
 /// From then on the client's numbers are higher by the header's size towards the backend, and the

@@ -51,8 +51,8 @@ struct LocalSlots {
 
 struct Service {
   Mode mode = Mode::nat;
-  std::uint8_t proxy = 0;  ///< version of the PROXY header, or 0
-  bool local = false;      ///< flows have a LocalEnd: full NAT, or a PROXY header
+  std::uint8_t proxy = 0;           ///< version of the PROXY header, or 0
+  bool local = false;               ///< flows have a LocalEnd: full NAT, or a PROXY header
   std::uint32_t first_backend = 0;  ///< its backends follow one another
   std::uint32_t backends = 0;
   TrafficSlots slots;

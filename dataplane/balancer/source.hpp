@@ -41,9 +41,9 @@ struct TunnelSource {
 
 /// What backends of mode full_nat see as the client.
 struct LocalSource {
-  std::vector<Prefix> addresses;      ///< none: the leaving port's address
+  std::vector<Prefix> addresses;  ///< none: the leaving port's address
   std::uint16_t first_port = 1024;
-  std::uint16_t last_port = 0;        ///< 0: 65535, or kSharedPortLast where the host has the address
+  std::uint16_t last_port = 0;  ///< 0: 65535, or kSharedPortLast where the host has the address
 };
 /// Linux takes its own ports from 32768 up.
 inline constexpr std::uint16_t kSharedPortLast = 32'767;
@@ -73,7 +73,7 @@ struct ServiceSource {
   Mode mode = Mode::nat;
   TunnelSource tunnel;
   LocalSource local;
-  std::uint8_t proxy = 0;            ///< version of the PROXY header before the client's bytes, or 0
+  std::uint8_t proxy = 0;  ///< version of the PROXY header before the client's bytes, or 0
   std::uint32_t table_size = 65537;  ///< Maglev slots: one of the primes validation offers
   std::vector<BackendSource> backends;
   Nanoseconds tcp_idle = 900 * kSecond;

@@ -13,13 +13,13 @@ namespace sluice::balancer {
 
 namespace tcp_option {
 inline constexpr std::uint8_t kEnd = 0, kNoOperation = 1, kSegmentSize = 2, kSack = 5,
-                              kTimestamps = 8, kMultipath = 30, kFastOpen = 34,
-                              kExperiment1 = 253, kExperiment2 = 254;
+                              kTimestamps = 8, kMultipath = 30, kFastOpen = 34, kExperiment1 = 253,
+                              kExperiment2 = 254;
 }
 
-inline constexpr unsigned kTcpSize = 20;        ///< of the header without options
-inline constexpr unsigned kTcpSizeMost = 60;    ///< with them
-inline constexpr unsigned kTcpChecksum = 16;    ///< offset of the field
+inline constexpr unsigned kTcpSize = 20;      ///< of the header without options
+inline constexpr unsigned kTcpSizeMost = 60;  ///< with them
+inline constexpr unsigned kTcpChecksum = 16;  ///< offset of the field
 
 /// Calls f(kind, offset of the option, its length) for each option of a whole TCP header but
 /// padding, until f says false. Stops where the list is malformed.

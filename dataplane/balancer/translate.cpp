@@ -139,8 +139,8 @@ struct Translator {
     deliver(p, *backend, !replies_pass(service->mode));
   }
 
-  /// What a flow without its first packet would need to know is lost: its local port, or by how much
-  /// numbers are shifted. The sender is told by a reset, which is not ours to make.
+  /// What a flow without its first packet would need to know is lost: its local port, or by how
+  /// much numbers are shifted. The sender is told by a reset, which is not ours to make.
   void begin_local(unsigned i, const Service& service, const Backend& chosen) {
     Packet& p = burst.packets[i];
     if (p.key.protocol == ip_protocol::kTcp && !begins_connection(p)) {
@@ -168,7 +168,8 @@ struct Translator {
     FlowTable::InsertResult result;
     for (unsigned attempt = 1; attempt <= kChooseAttempts; ++attempt) {
       result = insert_at(p, service, *backend);
-      if (result.outcome == FlowTable::Inserted::done || result.outcome == FlowTable::Inserted::full)
+      if (result.outcome == FlowTable::Inserted::done ||
+          result.outcome == FlowTable::Inserted::full)
         break;
       backend = services.choose(service, p.key, attempt);
     }

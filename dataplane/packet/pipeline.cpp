@@ -145,8 +145,8 @@ struct Translate {
   static constexpr std::string_view kDoes = "packets to a service go to a backend";
   static bool needed(const Turn& t) { return (t.services & t.burst.alive) != 0; }
   static void run(Turn& t) {
-    const std::uint64_t unknown = balancer::translate(
-        t.context, *t.snapshot.balancer, t.flows, t.burst, t.services, t.host | t.names);
+    const std::uint64_t unknown = balancer::translate(t.context, *t.snapshot.balancer, t.flows,
+                                                      t.burst, t.services, t.host | t.names);
     if (unknown != 0) route::reset(*t.snapshot.route, t.burst, DropReason::flow_unknown);
     std::uint64_t translated = 0;
     t.burst.for_each_alive(t.services, [&](unsigned i, Packet& p) {

@@ -31,7 +31,7 @@ struct Flows {
     balancer::LocalEnd end;
   };
   static Cells columns() {
-    return {"worker",  "protocol", "client", "address",     "service",
+    return {"worker",  "protocol", "client", "address",      "service",
             "backend", "to",       "state",  "seconds_left", "from"};
   }
   static std::uint32_t places(const Pipeline& p) { return p.flows().capacity(); }

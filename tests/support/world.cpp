@@ -101,7 +101,7 @@ balancer::ServiceSource service(const char* name, const char* v4, const char* v6
   out.protocol = protocol;
   out.mode = mode;
   out.table_size = 1021;
-  const bool nat = mode == balancer::Mode::nat;
+  const bool nat = balancer::replies_pass(mode);
   out.backends = {{.name = "be1",
                    .addresses = {address("198.18.1.11"), address("2001:2:0:1::11")},
                    .port = static_cast<std::uint16_t>(nat ? 8080 : 0)},
@@ -120,6 +120,16 @@ balancer::ServiceSource tunnel(const char* name, const char* v4, const char* v6,
   return out;
 }
 
+/// Backends see a local end; with `proxy`, a header too.
+balancer::ServiceSource full_nat(const char* name, const char* v4, const char* v6,
+                                 std::uint8_t protocol, std::uint8_t proxy) {
+  balancer::ServiceSource out = service(name, v4, v6, 80, protocol, balancer::Mode::full_nat);
+  out.local.addresses = {prefix("172.17.0.0/30"), prefix("2001:db8:fffe::/126")};
+  out.local.last_port = 1027;
+  out.proxy = proxy;
+  return out;
+}
+
 }  // namespace
 
 Sources world_sources() {
@@ -132,7 +142,9 @@ Sources world_sources() {
       service("direct", "198.18.100.81", "2001:2:0:100::81", 80, ip_protocol::kTcp,
               Mode::direct_return),
       tunnel("ipip", "198.18.100.84", "2001:2:0:100::84", ip_protocol::kTcp, Mode::ipip),
-      tunnel("gue", "198.18.100.85", "2001:2:0:100::85", ip_protocol::kUdp, Mode::gue)};
+      tunnel("gue", "198.18.100.85", "2001:2:0:100::85", ip_protocol::kUdp, Mode::gue),
+      full_nat("full", "198.18.100.86", "2001:2:0:100::86", ip_protocol::kTcp, 2),
+      full_nat("full-udp", "198.18.100.87", "2001:2:0:100::87", ip_protocol::kUdp, 0)};
   out.balancer.flows_max = 16;
   out.dns.zones = {{"example.test", kZone, "example.test.zone"}};
   out.dns.servers = {

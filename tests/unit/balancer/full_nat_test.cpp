@@ -1,9 +1,9 @@
 // Full NAT as clients and backends see it.
+#include "tests/unit/balancer/full_nat.hpp"
+
 #include <set>
 
 #include <gtest/gtest.h>
-
-#include "tests/unit/balancer/full_nat.hpp"
 
 namespace sluice::balancer {
 namespace {
@@ -65,10 +65,8 @@ TEST_P(FullNat, UdpForthAndBackAndNoChecksumStaysNone) {
   ASSERT_EQ(Verdict::none, sent.packet.verdict);
   EXPECT_TRUE(is_local(sent.packet.key.source));
   expect_sound(sent.bytes);
-  Bytes reply =
-      reply_to(sent.packet).udp(7, sent.packet.key.source_port).payload("x").build();
-  EXPECT_EQ(packet().ip(f.echo, f.client).udp(7, 5000).payload("x").build(),
-            lab.send(reply).bytes);
+  Bytes reply = reply_to(sent.packet).udp(7, sent.packet.key.source_port).payload("x").build();
+  EXPECT_EQ(packet().ip(f.echo, f.client).udp(7, 5000).payload("x").build(), lab.send(reply).bytes);
   if (GetParam() != 0) return;  // over IPv6 there must be one
   reply[14 + 20 + 6] = reply[14 + 20 + 7] = 0;
   const Bytes back = lab.send(reply).bytes;

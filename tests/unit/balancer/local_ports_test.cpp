@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "dataplane/packet/spread.hpp"
 #include "dataplane/balancer/full_nat.hpp"
+#include "dataplane/packet/spread.hpp"
 #include "tests/unit/balancer/full_nat.hpp"
 
 namespace sluice::balancer {
@@ -35,7 +35,8 @@ struct Ports : ::testing::Test {
 
   Balancer::Outcome open(std::uint16_t port) {
     lab.wait(LocalPorts::kPause * kMillisecond);
-    return lab.send(packet().ip("198.18.0.2", "198.18.100.80").tcp(port, 80, tcp_flag::kSyn).build());
+    return lab.send(
+        packet().ip("198.18.0.2", "198.18.100.80").tcp(port, 80, tcp_flag::kSyn).build());
   }
   Balancer::Outcome client(std::uint16_t port, std::uint8_t flags) {
     return lab.send(packet().ip("198.18.0.2", "198.18.100.80").tcp(port, 80, flags).build());
@@ -46,9 +47,7 @@ struct Ports : ::testing::Test {
     static_cast<void>(client(port, kFinAck));
     static_cast<void>(lab.send(tcp_reply(sent, kFinAck)));
   }
-  void forget() {
-    lab.flows->age(ticks_of(lab.harness.context.now), lab.flows->capacity());
-  }
+  void forget() { lab.flows->age(ticks_of(lab.harness.context.now), lab.flows->capacity()); }
   std::uint64_t in_use() { return lab.counted("service/web/local_ports_in_use").events; }
 };
 

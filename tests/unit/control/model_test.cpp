@@ -234,6 +234,44 @@ INSTANTIATE_TEST_SUITE_P(
                             "addresses: [198.18.100.9], port: 80, mode: GUE, tunnel: {sources: "
                             "[10.0.0.0/8]}"),
                 "'10.0.0.0/8' holds addresses of Route/r"},
+        Refused{
+            "local_addresses_in_nat",
+            service("x", "addresses: [198.18.100.9], port: 80, local_addresses: [198.18.2.0/30]"),
+            "spec.local_addresses: mode NAT keeps the client's address"},
+        Refused{"local_address_of_a_port",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: FULL_NAT, local_addresses: "
+                        "[198.18.1.1]"),
+                "spec.local_addresses[0]: '198.18.1.1/32' holds addresses of Port/lan; use "
+                "addresses that only the balancer has"},
+        Refused{"local_addresses_of_a_service",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: FULL_NAT, local_addresses: "
+                        "[10.0.0.1, 198.18.100.0/24]"),
+                "spec.local_addresses[1]: '198.18.100.0/24' holds addresses of "},
+        Refused{"local_addresses_too_many",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: FULL_NAT, local_addresses: "
+                        "[10.0.0.0/8]"),
+                "spec.local_addresses[0]: these are too many addresses; name 4096"},
+        Refused{"local_ports_backwards",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: FULL_NAT, local_ports: "
+                        "{first: 2000, last: 1999}"),
+                "spec.local_ports.last: the last port is before the first, 2000"},
+        Refused{"local_ports_of_the_host",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, mode: FULL_NAT, local_ports: "
+                        "{first: 40000}"),
+                "spec.local_ports.first: of a port's own address only the ports up to 32767"},
+        Refused{"proxy_header_of_udp",
+                service("x",
+                        "addresses: [198.18.100.9], port: 80, protocol: UDP, mode: FULL_NAT, "
+                        "proxy_protocol: V2"),
+                "spec.proxy_protocol: only a TCP connection can begin with a header"},
+        Refused{"proxy_header_in_a_tunnel",
+                service("x", "addresses: [198.18.100.9], port: 80, mode: IPIP, proxy_protocol: V1"),
+                "spec.proxy_protocol: mode IPIP leaves connections to the backend"},
         Refused{"table_size",
                 service("x", "addresses: [198.18.100.9], port: 80, table_size: 65536"),
                 "65536 is not a size of the Maglev table; use 1021, 4093"},

@@ -103,8 +103,8 @@ Crew::Crew(const Sources& sources, const Options& options) : publisher_(options.
     for (PortId port = 0; port <= kHost; ++port) {
       queues_[i].push_back(std::make_unique<MemoryQueue>(port, pool_));
       const bool own = i < options.with_queues;
-      worker.ports.push_back(
-          {.queue = own ? queues_[i].back().get() : nullptr, .spread = options.workers > 1});
+      worker.ports.push_back({.queue = own ? queues_[i].back().get() : nullptr,
+                              .spread = options.spread && options.workers > 1});
     }
     worker.pipeline.worker = i;
     worker.pipeline.workers = options.workers;

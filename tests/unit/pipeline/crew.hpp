@@ -42,6 +42,7 @@ struct CrewOptions {
   std::uint16_t with_queues = 0xffff;
   Inbox::Capacity inbox;
   std::uint64_t punts_per_second = 10'000;
+  bool spread = true;   ///< in software, where there are several workers
   bool publish = true;  ///< otherwise there is no snapshot yet
 };
 
