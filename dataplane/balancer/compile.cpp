@@ -1,14 +1,13 @@
 // From the configuration's plain values to a ServiceTable; every mistake is reported.
 #include <algorithm>
 #include <bit>
-#include <map>
 #include <set>
 #include <tuple>
 
 #include <fmt/format.h>
 
-#include "dataplane/balancer/full_nat.hpp"
 #include "dataplane/balancer/listener_hash.hpp"
+#include "dataplane/balancer/local_pools.hpp"
 #include "dataplane/balancer/service_table.hpp"
 
 namespace sluice::balancer {
@@ -81,7 +80,7 @@ class Compiler {
     table_->choice_seed_ = source_.choice_seed;
     for (const ServiceSource& service : source_.services) add(service);
     fill_listeners();
-    share_pools();
+    table_->pools_ = std::make_shared<const std::vector<LocalPool>>(pools_.take());
     sort_unique(table_->tunnel_ends_);
     sort_unique(table_->tunnel_sources_);
     if (slots_exhausted_)
@@ -228,30 +227,8 @@ class Compiler {
     service.local_port_rest = ticks_of(source.local_port_rest);
     service.local_slots = {slot("service/" + source.name + "/local_ports_in_use"),
                            slot("service/" + source.name + "/local_ports_exhausted")};
-    service.pools = static_cast<std::uint32_t>(pools_.size());
-    for (const BackendSource& backend : source.backends) add_pools(source, backend);
-  }
-
-  /// One for either family; empty where the backend has no address of it.
-  void add_pools(const ServiceSource& source, const BackendSource& backend) {
-    const std::uint16_t port = backend.port == 0 ? source.port : backend.port;
-    const std::size_t first = pools_.size();
-    pools_.resize(first + 2);
-    for (const IpAddress& address : backend.addresses) {
-      const std::size_t at = first + family_of(address);
-      pools_[at] = pool_for(source.local, address.is_v4(), way_to(ways_, address));
-      pools_at_[{address, port, source.protocol}].push_back(at);
-    }
-  }
-
-  /// Services that reach the same backend from the same addresses have a part of them each.
-  void share_pools() {
-    for (const auto& [end, pools] : pools_at_)
-      for (const std::size_t at : pools)
-        pools_[at].services = static_cast<std::uint32_t>(
-            std::count_if(pools.begin(), pools.end(),
-                          [&](std::size_t other) { return overlap(pools_[at], pools_[other]); }));
-    table_->pools_ = std::make_shared<const std::vector<LocalPool>>(std::move(pools_));
+    service.pools = pools_.size();
+    for (const BackendSource& backend : source.backends) pools_.add(source, backend, ways_);
   }
 
   /// A packet of either family may go in an outer header of the other, if the backend has only
@@ -300,9 +277,7 @@ class Compiler {
   std::set<IpAddress> service_addresses_;
   std::set<std::tuple<IpAddress, std::uint16_t, std::uint8_t>> listening_;
   std::vector<Listener> listeners_;
-  std::vector<LocalPool> pools_;
-  /// Pools by the backend's address, port and protocol.
-  std::map<std::tuple<IpAddress, std::uint16_t, std::uint8_t>, std::vector<std::size_t>> pools_at_;
+  LocalPools pools_;
   std::shared_ptr<ServiceTable> table_ = std::make_shared<ServiceTable>();
 };
 

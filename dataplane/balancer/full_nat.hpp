@@ -7,16 +7,6 @@
 
 namespace sluice::balancer {
 
-/// Local ends for one family at one backend, whose port has the address `way.source` and is shared
-/// with the host unless the configuration names addresses of that family. Of size 0: there are
-/// none.
-[[nodiscard]] LocalPool pool_for(const LocalSource& source, bool v4, const Way& way);
-/// Some end is in both.
-[[nodiscard]] bool overlap(const LocalPool& a, const LocalPool& b);
-/// Adds the mistakes in what a service says of local ends and PROXY headers; `where` names it.
-void check_local(const ServiceSource& service, const std::string& where, const Ways& ways,
-                 std::vector<Error>& errors);
-
 /// What a new flow of the service keeps; `first` is its first packet.
 [[nodiscard]] LocalEnd local_end_of(const Service& service, const Flow& flow, const Packet& first);
 

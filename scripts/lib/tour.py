@@ -69,6 +69,10 @@ class Tour:
                       expect=lambda t: all(b in t for b in lab_module.BACKENDS))
         self.step("Balancer: direct server return", ("client", "curl", "-sm", "3", "http://198.18.100.81:8080/"),
                   expect=lambda t: any(t.rstrip().endswith(b) for b in lab_module.BACKENDS))
+        self.step("Balancer: full NAT, backends see an address of Sluice's",
+                  ("client", "curl", "-sm", "3", "http://198.18.100.86/"),
+                  ("client", "curl", "-sgm", "3", "http://[2001:2:0:100::86]/"),
+                  expect=lambda t: sum(t.count(f"{b}\n") + t.endswith(b) for b in lab_module.BACKENDS) >= 2)
         self.step("Balancer: IP in IP and GUE to backends that answer directly",
                   ("client", "curl", "-sm", "3", "http://198.18.100.84:8080/"),
                   ("client", "curl", "-sgm", "3", "http://[2001:2:0:100::85]:8080/"),

@@ -4,27 +4,24 @@ import json
 import pathlib
 
 import pytest
-from conftest import STATE, eventually, raised, read_metrics
+from conftest import eventually, raised, read_metrics
 
 WEB4, WEB6 = "198.18.100.86", "2001:2:0:100::86"
 LOCAL4, LOCAL6 = "198.18.1.64/28", "2001:2:0:1:40::/124"
 
 
 def service(backends=(11, 12, 13), to=8080, port=80, more=""):
-    """The document of Service full, which each test writes anew."""
+    """The document of Service web-full of the example, which each test writes anew."""
     listed = "".join(f"    - {{name: be{n - 10}, addresses: [198.18.1.{n}, \"2001:2:0:1::{n}\"], port: {to}}}\n" for n in backends)
-    return (f"---\nkind: Service\nname: full\nspec:\n  addresses: [{WEB4}, \"{WEB6}\"]\n  port: {port}\n  mode: FULL_NAT\n"
+    return (f"---\nkind: Service\nname: web-full\nspec:\n  addresses: [{WEB4}, \"{WEB6}\"]\n  port: {port}\n  mode: FULL_NAT\n"
             f"  local_addresses: [{LOCAL4}, \"{LOCAL6}\"]\n{more}  backends:\n{listed}")
 
 
 def apply(lab, *documents):
-    """The example's state and these documents."""
-    path = STATE.parent / f".{lab.name}.yaml"
-    try:
-        path.write_text(STATE.read_text() + "".join(documents))
-        lab.sluice("apply", "-f", path)
-    finally:
-        path.unlink(missing_ok=True)
+    """Puts documents in place of those of the same names."""
+    path = pathlib.Path(lab.run_folder) / "more.yaml"
+    path.write_text("".join(documents))
+    lab.sluice("apply", "-f", path)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +48,7 @@ def test_backends_without_a_route_to_the_client(stranded, address):
     assert set(answers) == {"be1", "be2", "be3"} and len(answers) == 30
     flows = json.loads(stranded.sluice("get", "flows", "-o", "json").stdout)
     local = "[2001:2:0:1:40:" if ":" in address else "198.18.1."
-    assert any(f["service"] == "full" and f["from"].startswith(local) for f in flows)
+    assert any(f["service"] == "web-full" and f["from"].startswith(local) for f in flows)
 
 
 def run_python(lab, host, program, *arguments, timeout=60):
@@ -142,18 +139,18 @@ def test_nginx_learns_the_client(nginx, version, address):
 
 
 def lossy(lab, percent):
-    """Loses packets both ways, on the client's wire and on be1's; gives back what mends it."""
-    chains = "".join(f"chain {hook} {{ type filter hook {hook} device eth0 priority 0; "
-                     f"meta l4proto tcp numgen random mod 100 < {percent} drop; }}; " for hook in ("ingress", "egress"))
-    for host in ("client", "be1"):
-        lab.exec(host, "nft", f"table netdev lossy {{ {chains} }}")
-    return lambda: [lab.exec(host, "nft", "delete table netdev lossy") for host in ("client", "be1")]
+    """Loses what arrives at the client, at be1, and from be1: a host that drops what it sends knows of it."""
+    places = (("client", "eth0"), ("be1", "eth0"), ("lan", "be1"))
+    for host, device in places:
+        lab.exec(host, "nft", f"table netdev lossy {{ chain in {{ type filter hook ingress device {device} priority 0; "
+                 f"meta l4proto tcp numgen random mod 100 < {percent} drop; }}; }}")
+    return lambda: [lab.exec(host, "nft", "delete table netdev lossy") for host, _ in places]
 
 
 @pytest.mark.parametrize("version", ["V1", "V2"])
 def test_proxy_headers_survive_loss(nginx, version):
     apply(nginx, proxied(version))
-    mend = lossy(nginx, 15)
+    mend = lossy(nginx, 10)
     try:
         done = nginx.exec("client", "sh", "-c", f"for i in $(seq 40); do curl -sgm 60 {url(WEB4)} & done; wait").stdout
         lines = done.splitlines()
@@ -178,6 +175,7 @@ while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).s
 LISTENS_FIRST = """
 import socket, sys, threading
 good = []
+socket.setdefaulttimeout(60)
 def ask():
     s = socket.create_connection((sys.argv[1], 80), timeout=60)
     f = s.makefile('rb'); assert f.readline() == b'220 hello 198.18.0.2\\r\\n'
@@ -197,7 +195,7 @@ def test_a_backend_that_speaks_first_under_loss(stranded, nat):
         stranded.exec("be1", "ip", "route", "replace", "default", "via", "198.18.1.1")
     apply(stranded, proxied("V1", nat).replace("port: 8090", "port: 8091"))
     stranded.popen("speaker", "be1", "/usr/bin/python3", "-c", SPEAKS_FIRST)
-    mend = lossy(stranded, 15)
+    mend = lossy(stranded, 10)
     try:
         eventually(lambda: ":8091" in stranded.exec("be1", "ss", "-ltn").stdout, 10, "the speaker")
         assert run_python(stranded, "client", LISTENS_FIRST, WEB4, timeout=120).strip() == "40"
@@ -240,10 +238,10 @@ def test_more_connections_than_a_tiny_pool_has_ports(stranded):
     good, bad = map(int, run_python(stranded, "client", CHURN, WEB4, timeout=300).split())
     assert good >= 200 and bad > 0, (good, bad)
     metrics = read_metrics(stranded)
-    assert [v for k, v in metrics.items() if k.startswith("sluice_service_local_ports_exhausted_total") and "full" in k][0] > 0
+    assert [v for k, v in metrics.items() if k.startswith("sluice_service_local_ports_exhausted_total") and "web-full" in k][0] > 0
     dropped = [v for k, v in metrics.items() if k.startswith("sluice_packets_dropped_total") and "local_ports_exhausted" in k]
     assert sum(dropped) > 0
-    in_use = lambda: [v for k, v in read_metrics(stranded).items() if k.startswith("sluice_service_local_ports_in_use") and "full" in k]  # noqa: E731
+    in_use = lambda: [v for k, v in read_metrics(stranded).items() if k.startswith("sluice_service_local_ports_in_use") and "web-full" in k]  # noqa: E731
     eventually(lambda: in_use() == [0], 15, "all ports given back")
     assert stranded.exec("client", "curl", "-sgm", "5", url(WEB4)).stdout == "be1\n"
 
@@ -297,7 +295,7 @@ def test_two_workers(pair, address):
     apply(pair, service())
     answers = pair.exec("client", "sh", "-c", f"for i in $(seq 60); do curl -sgm 3 {url(address)}; done").stdout.split()
     assert set(answers) == {"be1", "be2", "be3"} and len(answers) == 60
-    flows = [f for f in json.loads(pair.sluice("get", "flows", "-o", "json").stdout) if f["service"] == "full"]
+    flows = [f for f in json.loads(pair.sluice("get", "flows", "-o", "json").stdout) if f["service"] == "web-full"]
     assert {str(f["worker"]) for f in flows} == {"0", "1"}, "both have some"
 
 

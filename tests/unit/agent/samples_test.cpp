@@ -104,5 +104,19 @@ TEST(Samples, SlotsAreSummedOverTheWorkers) {
                           "zone_queries_total{zone=example.test} 1"));
 }
 
+TEST(Samples, WhatIsInUseIsAGauge) {
+  SlotRegistry registry(16);
+  const Slot ports = registry.slot_of("service/web/local_ports_in_use");
+  CounterBlock first(16);
+  CounterBlock second(16);
+  for (int i = 0; i < 3; ++i) first.add(ports, 0);
+  second.add(ports, 0, ~std::uint64_t{0});  // begun at the other worker
+  const std::array<const CounterBlock*, 2> blocks = {&first, &second};
+  v1::Report report;
+  Samples(report).slots(registry, blocks);
+  EXPECT_THAT(texts_of(report), ElementsAre("service_local_ports_in_use{service=web} 2"));
+  EXPECT_TRUE(report.samples(0).gauge());
+}
+
 }  // namespace
 }  // namespace sluice::agent

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "dataplane/balancer/full_nat.hpp"
+#include "dataplane/balancer/local_pools.hpp"
 #include "dataplane/packet/spread.hpp"
 #include "tests/unit/balancer/full_nat.hpp"
 
