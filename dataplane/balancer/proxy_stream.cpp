@@ -13,6 +13,10 @@ namespace {
 
 constexpr unsigned kSequence = 4, kAcknowledgement = 8, kUrgent = 18;  ///< in a TCP header
 
+/// Segments of the client may grow to this: every path takes it that IPv6 may use (RFC 8200 section
+/// 5). The client does not hear of a smaller path, since its own segments fit.
+constexpr unsigned kGrowMost = 1220;
+
 /// What a host takes that announces nothing (RFC 9293 section 3.7.1).
 std::uint16_t segment_default(const Packet& p) {
   return p.ip_version == 4 ? 536 : 1220;
@@ -50,7 +54,8 @@ bool carry(Packet& p, const Flow& flow, LocalEnd& end) {
   const unsigned had = static_cast<unsigned>(p.end) - p.payload;
   const unsigned options = static_cast<unsigned>(p.payload) - p.l4 - kTcpSize;
   const unsigned taken = end.segment_most == 0 ? segment_default(p) : end.segment_most;
-  const unsigned most = std::max({had, taken - std::min(taken, options), size});
+  const unsigned most =
+      std::max({had, std::min(taken - std::min(taken, options), kGrowMost), size});
   const unsigned room = p.room - std::min<unsigned>(p.room, p.payload);
   const unsigned keep = std::min(had, std::min(most, std::max(room, size)) - size);
   if (!replace_payload(p, {header.data(), size}, keep)) return false;

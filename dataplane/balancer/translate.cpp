@@ -211,15 +211,13 @@ struct Translator {
     }
     if (backend == nullptr) return;  // left to the route: it is about nothing of ours
     const IpAddress& address = backend->addresses[family_of(key.destination)];
-    if (p.flow != 0 && flows.flow(p.flow - 1).local)
-      translate_error(p, *quote, flows.flow(p.flow - 1), flows.local(p.flow - 1));
+    if (hit.side == FlowTable::Side::forward && flows.flow(hit.index).local)
+      translate_error(p, *quote, flows.flow(hit.index), flows.local(hit.index));
     else if (direct)
       pass_on(p, *backend, address);
     else
       translate_error(p, *quote, address, backend->port);
-    p.flags |= packet_flag::kTranslated;
-    p.service = backend->service + 1;
-    p.backend = services.index_of(*backend) + 1;
+    assign(p, *backend);
     count(p, *backend);
   }
 
