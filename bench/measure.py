@@ -56,14 +56,16 @@ class Report:
     def figure(self, name, unit, values, **more):
         s = spread(values)
         self.data["figures"].append({"name": name, "unit": unit, **s, **more})
-        print(f"  {name:34} {s['median']:10.3f} {unit:14} ({s['min']:.3f} to {s['max']:.3f})", flush=True)
+        print(f"  {name:40} {s['median']:10.3f} {unit:14} ({s['min']:.3f} to {s['max']:.3f})", flush=True)
 
-    def ratio(self, name, ours, theirs, floor=None):
+    def ratio(self, name, ours, theirs, floor=None, aim=None):
+        """False: there is a floor, and it was not held. An aim is told beside."""
         s = ratios(ours, theirs)
         held = None if floor is None else s["median"] >= floor
-        self.data["figures"].append({"name": name, "unit": "ratio", **s, "floor": floor, "held": held})
-        print(f"  {name:34} {s['median']:10.3f} {'ratio':14} ({s['min']:.3f} to {s['max']:.3f})"
-              + ("" if floor is None else f"  floor {floor}: {'held' if held else 'NOT held'}"), flush=True)
+        self.data["figures"].append({"name": name, "unit": "ratio", **s, "floor": floor, "held": held, "aim": aim})
+        remark = "" if floor is None else f"  floor {floor}: {'held' if held else 'NOT held'}"
+        remark += "" if aim is None else f"  aim {aim}: {'reached' if s['median'] >= aim else 'not reached'}"
+        print(f"  {name:40} {s['median']:10.3f} {'ratio':14} ({s['min']:.3f} to {s['max']:.3f}){remark}", flush=True)
         return held is not False
 
 

@@ -1,7 +1,9 @@
 #include "bench/path/cases.hpp"
 
+#include <functional>
 #include <string>
 
+#include "bench/path/balance.hpp"
 #include "tests/support/packet_builder.hpp"
 
 namespace sluice::bench {
@@ -15,6 +17,8 @@ constexpr MacAddress kGateway{{0x02, 0, 0, 0, 0, 0x99}};
 constexpr int kNetworks = 256;  ///< 203.0.0.0/24, 203.0.1.0/24, ..., each with its route
 constexpr int kNames = 10'000;  ///< h0000.bench.test, h0001.bench.test, ...
 constexpr std::uint16_t kIp = 14, kUdp = kIp + 20, kMessage = kUdp + 8;
+// Frames without their check sequence.
+constexpr unsigned kSmall = 64, kMiddle = 590, kLarge = 1514;
 
 [[nodiscard]] Sources base(const MacAddress& mac) {
   Sources sources;
@@ -22,6 +26,7 @@ constexpr std::uint16_t kIp = 14, kUdp = kIp + 20, kMessage = kUdp + 8;
   port.name = "p0";
   port.id = 0;
   port.mac = mac;
+  port.mtu = 1600;  // the largest frames go in tunnels
   port.addresses = {Prefix::parse("198.18.0.1/24").value()};
   port.neighbours = {{IpAddress::parse("198.18.0.9").value(), kGateway}};
   for (int i = 11; i < 27; ++i) {
@@ -42,13 +47,14 @@ constexpr std::uint16_t kIp = 14, kUdp = kIp + 20, kMessage = kUdp + 8;
   return sources;
 }
 
-template <class Finish>
-[[nodiscard]] FlowStamp stamp(const MacAddress& mac, const char* destination, std::uint32_t flows,
-                              Finish&& finish, const std::vector<Variation>& variations = {}) {
+/// From `builder` (Ethernet and IP) and `finish`, which adds the rest.
+using Finish = std::function<void(PacketBuilder&)>;
+
+[[nodiscard]] Bytes frame(const MacAddress& mac, const char* destination, const Finish& finish) {
   PacketBuilder builder;
   builder.ethernet(mac, kGateway).ip("16.1.0.0", destination);
   finish(builder);
-  return {builder.build(), flows, variations};
+  return builder.build();
 }
 
 /// The flow's destination is in one of the networks.
@@ -69,8 +75,26 @@ template <class Finish>
   return both;
 }
 
-[[nodiscard]] auto udp_to(std::uint16_t port) {
-  return [port](PacketBuilder& builder) { builder.udp(5000, port).payload(Bytes(22)); };
+/// Each of the services in turn; made up for in the source port.
+[[nodiscard]] std::vector<Variation> many_services(std::uint32_t services) {
+  Variation v{.grows = kIp + 18, .shrinks = kUdp, .in_ip_header = true, .amounts = {}};
+  for (std::uint32_t i = 0; i < services; ++i) v.amounts.push_back(static_cast<std::uint16_t>(i));
+  return {v};
+}
+
+/// UDP of the sizes that the load asks for, 7 small ones and 4 middle ones for each large one.
+[[nodiscard]] std::vector<Bytes> udp_frames(const Load& load, const MacAddress& mac,
+                                            const char* destination, std::uint16_t port) {
+  std::vector<unsigned> sizes{kSmall};
+  if (load.imix)
+    sizes = {kSmall, kMiddle, kSmall, kMiddle, kSmall, kLarge,
+             kSmall, kMiddle, kSmall, kMiddle, kSmall, kSmall};
+  std::vector<Bytes> frames;
+  for (const unsigned size : sizes)
+    frames.push_back(frame(mac, destination, [&](PacketBuilder& builder) {
+      builder.udp(5000, port).payload(Bytes(size - kMessage));
+    }));
+  return frames;
 }
 
 [[nodiscard]] std::string hundred_rules() {
@@ -83,22 +107,6 @@ template <class Finish>
              std::to_string(1000 + i) + " counter drop\n";
   }
   return rules + "  }\n}\n";
-}
-
-[[nodiscard]] balancer::ServiceSource service() {
-  balancer::ServiceSource out;
-  out.name = "bench";
-  out.addresses = {IpAddress::parse("198.18.100.80").value()};
-  out.port = 80;
-  out.protocol = ip_protocol::kUdp;
-  for (int i = 11; i < 27; ++i) {
-    balancer::BackendSource backend;
-    backend.name = "be" + std::to_string(i);
-    backend.addresses = {IpAddress::parse("198.18.0." + std::to_string(i)).value()};
-    backend.port = 8080;
-    out.backends.push_back(backend);
-  }
-  return out;
 }
 
 [[nodiscard]] std::string zone_of_names() {
@@ -125,29 +133,31 @@ template <class Finish>
 
 }  // namespace
 
-std::optional<Case> make_case(std::string_view name, std::uint32_t flows, const MacAddress& mac) {
+std::optional<Case> make_case(const Load& load, const MacAddress& mac) {
   Sources sources = base(mac);
-  if (name == "forward")
-    return Case{std::move(sources), stamp(mac, "203.0.0.7", flows, udp_to(9), many_networks())};
-  if (name == "filter") {
-    sources.firewall.rules.push_back({"bench", hundred_rules(), "bench:1"});
-    return Case{std::move(sources), stamp(mac, "203.0.0.7", flows, udp_to(9), many_networks())};
+  const auto stamp = [&](std::vector<Bytes> frames, const std::vector<Variation>& variations) {
+    return FlowStamp(frames, load.flows, load.fresh_percent, variations);
+  };
+  if (load.name == "forward" || load.name == "filter") {
+    if (load.name == "filter")
+      sources.firewall.rules.push_back({"bench", hundred_rules(), "bench:1"});
+    return Case{std::move(sources), stamp(udp_frames(load, mac, "203.0.0.7", 9), many_networks())};
   }
-  if (name == "balance") {
-    sources.balancer.services.push_back(service());
-    return Case{std::move(sources), stamp(mac, "198.18.100.80", flows, udp_to(80))};
+  if (load.name == "balance") {
+    sources.balancer.services = balanced_services(load);
+    return Case{std::move(sources), stamp(udp_frames(load, mac, kFirstService, kServicePort),
+                                          many_services(load.services))};
   }
-  if (name == "dns") {
+  if (load.name == "dns") {
     sources.dns.zones.push_back({"bench.test", zone_of_names(), "bench.zone"});
     dns::ServerSource server;
     server.name = "bench";
     server.addresses = {IpAddress::parse("198.18.100.53").value()};
     sources.dns.servers.push_back(server);
-    return Case{
-        std::move(sources),
-        stamp(
-            mac, "198.18.100.53", flows,
-            [](PacketBuilder& builder) { builder.udp(5000, 53).payload(query()); }, many_names())};
+    const Bytes question = frame(mac, "198.18.100.53", [](PacketBuilder& builder) {
+      builder.udp(5000, 53).payload(query());
+    });
+    return Case{std::move(sources), stamp({question}, many_names())};
   }
   return std::nullopt;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <optional>
-#include <string_view>
 
+#include "bench/path/load.hpp"
 #include "bench/path/stamped_queue.hpp"
 #include "dataplane/packet/snapshot.hpp"
 
@@ -14,9 +14,8 @@ struct Case {
   FlowStamp stamp;
 };
 
-/// "forward" (256 routes), "filter" (100 rules), "balance" (16 backends, NAT) or "dns" (10,000
-/// names), over one port of this Ethernet address. Nothing for another name.
-[[nodiscard]] std::optional<Case> make_case(std::string_view name, std::uint32_t flows,
-                                            const MacAddress& mac);
+/// "forward" (256 routes), "filter" (100 rules), "balance" or "dns" (10,000 names), over one port
+/// of this Ethernet address. Nothing for another name.
+[[nodiscard]] std::optional<Case> make_case(const Load& load, const MacAddress& mac);
 
 }  // namespace sluice::bench

@@ -1,14 +1,21 @@
 /// The whole path on one core: a real DPDK port (null or ring), a worker, one case. Prints one line
 /// of JSON. bench/area_packet.py runs it beside testpmd on the same kind of port.
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <rte_cycles.h>
 #include <time.h>
 
+#include "bench/path/balance.hpp"
+#include "bench/path/burst_times.hpp"
 #include "bench/path/cases.hpp"
+#include "bench/path/swapper.hpp"
 #include "dataplane/nic/eal.hpp"
 #include "dataplane/nic/port.hpp"
 #include "dataplane/packet/worker.hpp"
@@ -18,31 +25,71 @@ namespace {
 
 using namespace sluice;  // NOLINT: a program of one file
 
+constexpr std::size_t kSlots = 262'144;  ///< of counters: six for each backend, and others
+
 struct Options {
+  bench::Load load;
   std::string mode = "null";
-  std::string name = "forward";
-  std::uint32_t flows = 100'000;
   double seconds = 1;
   unsigned core = 0;
+  bool times = false;  ///< of each turn
+  unsigned swaps = 0;  ///< configurations a second
 };
 
+constexpr const char* kUsage =
+    "path_bench [--mode null|ring] [--case bare|forward|filter|balance|dns] [--flows N]\n"
+    "  [--fresh PERCENT] [--size 64|imix] [--seconds S] [--core N]\n"
+    "  [--service-mode nat|full_nat|dsr|ipip|gue] [--services N] [--backends N]\n"
+    "  [--times yes|no] [--swaps N]\n";
+
+[[nodiscard]] std::optional<balancer::Mode> mode_of(std::string_view name) {
+  using enum balancer::Mode;
+  constexpr std::pair<std::string_view, balancer::Mode> kModes[] = {
+      {"nat", nat}, {"full_nat", full_nat}, {"dsr", direct_return}, {"ipip", ipip}, {"gue", gue}};
+  for (const auto& [known, mode] : kModes)
+    if (known == name) return mode;
+  return std::nullopt;
+}
+
+[[nodiscard]] bool set(Options& options, std::string_view key, const std::string& value) {
+  const auto number = [&] { return static_cast<std::uint32_t>(std::stoul(value)); };
+  bench::Load& load = options.load;
+  if (key == "--mode")
+    options.mode = value;
+  else if (key == "--case")
+    load.name = value;
+  else if (key == "--flows")
+    load.flows = number();
+  else if (key == "--fresh")
+    load.fresh_percent = number();
+  else if (key == "--size")
+    load.imix = value == "imix";
+  else if (key == "--services")
+    load.services = number();
+  else if (key == "--backends")
+    load.backends = number();
+  else if (key == "--seconds")
+    options.seconds = std::stod(value);
+  else if (key == "--core")
+    options.core = number();
+  else if (key == "--times")
+    options.times = value == "yes";
+  else if (key == "--swaps")
+    options.swaps = number();
+  else if (key == "--service-mode" && mode_of(value))
+    load.service_mode = *mode_of(value);
+  else
+    return false;
+  return true;
+}
+
 [[nodiscard]] bool read(int argc, char** argv, Options& options) {
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string key = argv[i], value = argv[i + 1];
-    if (key == "--mode")
-      options.mode = value;
-    else if (key == "--case")
-      options.name = value;
-    else if (key == "--flows")
-      options.flows = static_cast<std::uint32_t>(std::stoul(value));
-    else if (key == "--seconds")
-      options.seconds = std::stod(value);
-    else if (key == "--core")
-      options.core = static_cast<unsigned>(std::stoul(value));
-    else
-      return false;
-  }
-  return argc % 2 == 1 && (options.mode == "null" || options.mode == "ring");
+  for (int i = 1; i + 1 < argc; i += 2)
+    if (!set(options, argv[i], argv[i + 1])) return false;
+  const bench::Load& load = options.load;
+  return argc % 2 == 1 && (options.mode == "null" || options.mode == "ring") && load.flows > 0 &&
+         load.fresh_percent <= 100 && load.services > 0 && load.services <= bench::kServicesMax &&
+         load.backends > 0 && load.backends <= bench::kBackendsMax / load.services;
 }
 
 [[nodiscard]] int give_up(const std::string& why) {
@@ -81,6 +128,8 @@ void fill_ring(PortQueue& queue, PacketPool& pool) {
 struct Measured {
   std::uint64_t packets = 0, dropped = 0;
   double seconds = 0;  ///< of the processor
+  std::uint64_t swaps = 0;
+  std::array<double, 3> burst_us{};  ///< median, 99th and 99.9th percentile of a turn
 };
 
 [[nodiscard]] std::uint64_t dropped(const Books& books) {
@@ -100,7 +149,7 @@ template <class Turn>
   return now - begin;
 }
 
-[[nodiscard]] Measured run_bare(PortQueue& queue, const Options& options) {
+[[nodiscard]] tl::expected<Measured, Error> run_bare(PortQueue& queue, const Options& options) {
   const auto packets = std::make_unique<std::array<Packet, kBurstMax>>();
   (void)turn_for(0.2, [&] { (void)pass_on(queue, *packets); });
   Measured measured;
@@ -123,15 +172,83 @@ template <class Turn>
   return seconds * 1e9 / static_cast<double>(stamped);
 }
 
-/// Turns until every flow was there, then for the measured time.
-[[nodiscard]] Measured run_worker(Worker& worker, Clock& clock, const Options& options) {
-  constexpr std::uint64_t kTimesEach = 2;
+void take(Worker& worker, Clock& clock, std::uint64_t packets) {
+  const std::uint64_t end = worker.books().received.value() + packets;
+  while (worker.books().received.value() < end) (void)worker.turn(clock.now());
+}
+
+/// Turns until every flow was there, then for the measured time in another order than the first.
+/// `times` may be null.
+[[nodiscard]] Measured run_worker(Worker& worker, Clock& clock, bench::FlowStamp& stamp,
+                                  const Options& options, bench::BurstTimes* times) {
   const Books& books = worker.books();
-  while (books.received.value() < 1'000'000 + kTimesEach * options.flows)
-    (void)worker.turn(clock.now());
+  take(worker, clock, 1'000'000 + std::uint64_t{2} * options.load.flows);
+  stamp.shuffle();
+  take(worker, clock, 1'000'000);
   const std::uint64_t packets = books.received.value(), drops = dropped(books);
-  const double seconds = turn_for(options.seconds, [&] { (void)worker.turn(clock.now()); });
-  return {books.received.value() - packets, dropped(books) - drops, seconds};
+  const double seconds = turn_for(options.seconds, [&] {
+    const std::uint64_t begin = times != nullptr ? rte_rdtsc() : 0;
+    (void)worker.turn(clock.now());
+    if (times != nullptr) times->add(rte_rdtsc() - begin);
+  });
+  Measured measured;
+  measured.packets = books.received.value() - packets;
+  measured.dropped = dropped(books) - drops;
+  measured.seconds = seconds;
+  return measured;
+}
+
+void print(const Options& options, const Measured& measured, double stamp_ns) {
+  const auto packets = static_cast<double>(measured.packets);
+  std::printf(
+      "{\"case\": \"%s\", \"mode\": \"%s\", \"flows\": %u, \"packets\": %llu, \"dropped\": %llu, "
+      "\"seconds\": %.4f, \"mpps\": %.3f, \"cycles_per_packet\": %.1f, \"stamp_ns\": %.3f, "
+      "\"swaps\": %llu, \"burst_us\": [%.2f, %.2f, %.2f]}\n",
+      options.load.name.c_str(), options.mode.c_str(), options.load.flows,
+      static_cast<unsigned long long>(measured.packets),
+      static_cast<unsigned long long>(measured.dropped), measured.seconds,
+      packets / measured.seconds / 1e6,
+      measured.seconds * static_cast<double>(rte_get_tsc_hz()) / packets, stamp_ns,
+      static_cast<unsigned long long>(measured.swaps), measured.burst_us[0], measured.burst_us[1],
+      measured.burst_us[2]);
+}
+
+[[nodiscard]] WorkerOptions worker_options(const Options& options, CounterBlock& slots,
+                                           PortQueue& queue) {
+  // Room for all, and a quarter more; where new flows come for ever, the oldest make place.
+  const std::uint32_t flows = options.load.flows + options.load.flows / 4;
+  WorkerOptions out;
+  out.pipeline.slots = &slots;
+  out.pipeline.tracking.connections_max = std::max(262'144U, flows);
+  out.pipeline.flows_max = std::max(262'144U, flows);
+  out.ports = {WorkerPort{.queue = &queue}};
+  return out;
+}
+
+[[nodiscard]] tl::expected<Measured, Error> run_case(bench::Case& bench, PortQueue& queue,
+                                                     PacketPool& pool, const Options& options) {
+  MonotonicClock clock;
+  SlotRegistry slots(kSlots);
+  CounterBlock block(kSlots);
+  auto snapshot = compile(bench.sources, 1, slots);
+  if (!snapshot) return tl::unexpected(snapshot.error().front());
+  Publisher<Snapshot> publisher(1);
+  publisher.publish(*snapshot);
+  Publisher<Snapshot>::Reader reader(publisher, 0);
+  Worker worker(worker_options(options, block, queue), reader, pool);
+  std::optional<bench::Swapper> swapper;
+  if (options.swaps != 0)
+    swapper.emplace(std::move(bench.sources), slots, publisher, options.swaps, options.core);
+  bench::BurstTimes times;
+  Measured measured =
+      run_worker(worker, clock, bench.stamp, options, options.times ? &times : nullptr);
+  if (swapper) measured.swaps = swapper->stop();
+  const double per_us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
+  if (!times.empty())
+    measured.burst_us = {static_cast<double>(times.percentile(0.5)) / per_us,
+                         static_cast<double>(times.percentile(0.99)) / per_us,
+                         static_cast<double>(times.percentile(0.999)) / per_us};
+  return measured;
 }
 
 int run(const Options& options) {
@@ -151,41 +268,15 @@ int run(const Options& options) {
   // Ring ports come without an Ethernet address.
   MacAddress mac = (*ports)->mac(0);
   if (mac == MacAddress{}) mac = {{0x02, 0, 0, 0, 0, 0xfe}};
-  auto bench =
-      bench::make_case(options.name == "bare" ? "forward" : options.name, options.flows, mac);
-  if (!bench) return give_up("no case '" + options.name + "'");
+  bench::Load load = options.load;
+  const bool bare = load.name == "bare";
+  if (bare) load.name = "forward";
+  auto bench = bench::make_case(load, mac);
+  if (!bench) return give_up("no case '" + load.name + "'");
   bench::StampedQueue queue((*ports)->queue(0, 0), bench->stamp);
-  MonotonicClock clock;
-  Measured measured;
-  if (options.name == "bare") {
-    measured = run_bare(queue, options);
-  } else {
-    SlotRegistry slots(65536);
-    CounterBlock block(65536);
-    auto snapshot = compile(bench->sources, 1, slots);
-    if (!snapshot) return give_up(snapshot.error().front().text());
-    Publisher<Snapshot> publisher(1);
-    publisher.publish(*snapshot);
-    Publisher<Snapshot>::Reader reader(publisher, 0);
-    WorkerOptions worker_options;
-    worker_options.pipeline.slots = &block;
-    worker_options.pipeline.tracking.connections_max = std::max(262'144U, 2 * options.flows);
-    worker_options.pipeline.flows_max = std::max(262'144U, 2 * options.flows);
-    worker_options.ports = {WorkerPort{.queue = &queue}};
-    Worker worker(worker_options, reader, pool);
-    measured = run_worker(worker, clock, options);
-  }
-  std::printf(
-      "{\"case\": \"%s\", \"mode\": \"%s\", \"flows\": %u, \"packets\": %llu, \"dropped\": %llu, "
-      "\"seconds\": %.4f, "
-      "\"mpps\": %.3f, \"cycles_per_packet\": %.1f, \"stamp_ns\": %.3f}\n",
-      options.name.c_str(), options.mode.c_str(), options.flows,
-      static_cast<unsigned long long>(measured.packets),
-      static_cast<unsigned long long>(measured.dropped), measured.seconds,
-      static_cast<double>(measured.packets) / measured.seconds / 1e6,
-      measured.seconds * static_cast<double>(rte_get_tsc_hz()) /
-          static_cast<double>(measured.packets),
-      stamp_nanoseconds(bench->stamp));
+  auto measured = bare ? run_bare(queue, options) : run_case(*bench, queue, pool, options);
+  if (!measured) return give_up(measured.error().text());
+  print(options, *measured, stamp_nanoseconds(bench->stamp));
   return 0;
 }
 
@@ -194,10 +285,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (!read(argc, argv, options)) {
-    std::fprintf(
-        stderr,
-        "path_bench [--mode null|ring] [--case bare|forward|filter|balance|dns] [--flows N] "
-        "[--seconds S] [--core N]\n");
+    std::fputs(kUsage, stderr);
     return 2;
   }
   return run(options);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 #include <random>
+#include <utility>
 
 #include "dataplane/packet/bytes.hpp"
 
@@ -32,8 +33,8 @@ void subtract_from(std::uint8_t* word, std::uint16_t x) {
 /// by a part of it, and the source port shrinks by both parts: the transport checksum stays as it
 /// is, and the header checksum shrinks by them, in one's complement arithmetic.
 void become(std::uint8_t* frame, std::uint32_t flow, const std::vector<Variation>& variations) {
-  const auto high = static_cast<std::uint16_t>(flow & 1U);
-  const auto low = static_cast<std::uint16_t>(flow >> 1);
+  const auto high = static_cast<std::uint16_t>(flow >> 16);
+  const auto low = static_cast<std::uint16_t>(flow);
   add_to(frame + kSource, high);
   add_to(frame + kSource + 2, low);
   subtract_from(frame + kSourcePort, ones_add(high, low));
@@ -60,47 +61,87 @@ void become(std::uint8_t* frame, std::uint32_t flow, const std::vector<Variation
 
 }  // namespace
 
-FlowStamp::FlowStamp(const std::vector<std::uint8_t>& frame, std::uint32_t flows,
-                     const std::vector<Variation>& variations)
-    : template_{},
-      length_(static_cast<std::uint16_t>(frame.size())),
-      pieces_((end_of(variations) - kFirst + kPiece - 1) / kPiece) {
-  assert(frame.size() <= kBytesMax && flows <= 131'072);
+FlowStamp::FlowStamp(const std::vector<Frame>& templates, std::uint32_t flows,
+                     std::uint32_t fresh_percent, std::vector<Variation> variations)
+    : variations_(std::move(variations)),
+      pieces_((end_of(variations_) - kFirst + kPiece - 1) / kPiece),
+      fresh_percent_(fresh_percent),
+      fresh_number_(flows) {
   assert(kFirst + pieces_ * kPiece <= kBytesMax);
-  std::memcpy(template_.bytes, frame.data(), frame.size());
-  // In the order of their numbers the flows would lie beside each other in every table that hands
-  // out its records in turn.
-  std::vector<std::uint32_t> order(flows);
-  std::iota(order.begin(), order.end(), 0U);
-  std::shuffle(order.begin(), order.end(), std::mt19937_64{1});  // NOLINT(cert-msc51-cpp)
-  images_.resize(flows * pieces_);
-  for (std::size_t i = 0; i < flows; ++i) {
-    Template made = template_;
-    become(made.bytes, order[i], variations);
-    std::memcpy(&images_[i * pieces_], made.bytes + kFirst, pieces_ * kPiece);
+  for (const Frame& frame : templates) {
+    Template& base = templates_.emplace_back();
+    base = {.bytes = {}, .length = static_cast<std::uint16_t>(frame.size())};
+    std::memcpy(base.bytes, frame.data(), std::min(frame.size(), kBytesMax));
   }
+  order_.resize(flows);
+  std::iota(order_.begin(), order_.end(), 0U);
+  images_.resize(flows * pieces_);
+  shuffle();
 }
 
-void FlowStamp::write(std::span<Packet> packets) {
-  const Image* from = images_.data() + next_;
-  const Image* const end = images_.data() + images_.size();
-  for (Packet& p : packets) {
-    write(p.data, from);
-    p.length = length_;
-    from += pieces_;
-    if (from == end) from = images_.data();
+void FlowStamp::shuffle() {
+  std::shuffle(order_.begin(), order_.end(), random_);
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    Template made = templates_[i % templates_.size()];
+    become(made.bytes, order_[i], variations_);
+    std::memcpy(&images_[i * pieces_], made.bytes + kFirst, pieces_ * kPiece);
   }
-  next_ = static_cast<std::size_t>(from - images_.data());
+  next_ = turn_ = 0;
 }
 
 /// Of sizes that are known here: whole vectors, no calls.
-inline void FlowStamp::write(std::uint8_t* to, const Image* image) const {
+inline void FlowStamp::put(const Template& base, std::uint8_t* to) {
   constexpr std::size_t kLine = 64;
-  std::memcpy(to, template_.bytes, kLine);
-  if (length_ > kLine) std::memcpy(to + kLine, template_.bytes + kLine, kBytesMax - kLine);
-  std::memcpy(to + kFirst, image, kPiece);
+  std::memcpy(to, base.bytes, kLine);
+  if (base.length > kLine) std::memcpy(to + kLine, base.bytes + kLine, kBytesMax - kLine);
+}
+
+inline void FlowStamp::put(const Template& base, const Image* image, Packet& p) const {
+  put(base, p.data);
+  std::memcpy(p.data + kFirst, image, kPiece);
   for (std::size_t i = 1; i < pieces_; ++i)
-    std::memcpy(to + kFirst + i * kPiece, image + i, kPiece);
+    std::memcpy(p.data + kFirst + i * kPiece, image + i, kPiece);
+  p.length = base.length;
+}
+
+/// With what stands still in registers: nothing else is done for most loads.
+void FlowStamp::write_known(std::span<Packet> packets) {
+  const Template base = templates_.front();
+  const Image* image = images_.data() + next_;
+  const Image* const end = images_.data() + images_.size();
+  for (Packet& p : packets) {
+    put(base, image, p);
+    image += pieces_;
+    if (image == end) image = images_.data();
+  }
+  next_ = static_cast<std::size_t>(image - images_.data());
+}
+
+void FlowStamp::write_next(Packet& p) {
+  put(templates_[turn_], images_.data() + next_, p);
+  next_ += pieces_;
+  if (++turn_ == templates_.size()) turn_ = 0;
+  if (next_ == images_.size()) next_ = turn_ = 0;
+}
+
+void FlowStamp::write_fresh(Packet& p) {
+  const Template& base = templates_.front();
+  put(base, p.data);
+  become(p.data, fresh_number_++, variations_);
+  p.length = base.length;
+}
+
+void FlowStamp::write(std::span<Packet> packets) {
+  if (templates_.size() == 1 && fresh_percent_ == 0) return write_known(packets);
+  for (Packet& p : packets) {
+    fresh_due_ += fresh_percent_;
+    if (fresh_due_ < 100) {
+      write_next(p);
+    } else {
+      fresh_due_ -= 100;
+      write_fresh(p);
+    }
+  }
 }
 
 }  // namespace sluice::bench

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -19,17 +20,24 @@ struct Variation {
   std::vector<std::uint16_t> amounts;
 };
 
-/// Packets of `flows` flows in random order: a template, and over it the octets in which a flow's
-/// frame differs from it, made beforehand and read one after the other.
+/// Packets of `flows` flows in a random order: a template, and over it the octets in which a flow's
+/// frame differs from it, made beforehand and read one after the other. Between them, packets of
+/// flows that never were before, which are made when they are due.
 class FlowStamp {
  public:
-  /// The template is an IPv4 frame with valid checksums, at most kBytesMax bytes; up to 131,072
-  /// flows. Variations begin at the IPv4 header checksum or behind it.
-  static constexpr std::size_t kBytesMax = 128;
-  FlowStamp(const std::vector<std::uint8_t>& frame, std::uint32_t flows,
-            const std::vector<Variation>& variations = {});
+  using Frame = std::vector<std::uint8_t>;
 
-  /// Writes the next packets, each into a buffer with room for kBytesMax bytes.
+  /// Templates are IPv4 frames with valid checksums; behind kBytesMax bytes they are zeros. Flows
+  /// have them in turn. Variations begin at the IPv4 header checksum or behind it.
+  static constexpr std::size_t kBytesMax = 128;
+  FlowStamp(const std::vector<Frame>& templates, std::uint32_t flows, std::uint32_t fresh_percent,
+            std::vector<Variation> variations = {});
+
+  /// Brings the flows into another order. The tables that they meet hand out records in turn: in
+  /// the order in which they came first, flows would find theirs beside each other.
+  void shuffle();
+
+  /// Writes the next packets, each into a buffer with room for the longest template.
   void write(std::span<Packet> packets);
 
  private:
@@ -40,15 +48,26 @@ class FlowStamp {
   };
   struct alignas(64) Template {
     std::uint8_t bytes[kBytesMax];
+    std::uint16_t length;
   };
 
-  void write(std::uint8_t* to, const Image* image) const;
+  static void put(const Template& base, std::uint8_t* to);
+  void put(const Template& base, const Image* image, Packet& p) const;
+  void write_known(std::span<Packet> packets);
+  void write_next(Packet& p);
+  void write_fresh(Packet& p);
 
-  Template template_;
-  std::uint16_t length_;
+  std::vector<Template> templates_;
+  std::size_t turn_ = 0;  ///< index of the next packet's template
+  std::vector<Variation> variations_;
   std::size_t pieces_;  ///< images of a flow
   std::size_t next_ = 0;
-  std::vector<Image> images_;  ///< of all flows, shuffled
+  std::mt19937_64 random_{1};
+  std::vector<std::uint32_t> order_;  ///< numbers of the flows
+  std::vector<Image> images_;         ///< of the flows in that order
+  std::uint32_t fresh_percent_;
+  std::uint32_t fresh_due_ = 0;  ///< in hundredths of a packet
+  std::uint32_t fresh_number_;   ///< of the next flow that never was
 };
 
 class StampedQueue final : public PortQueue {
