@@ -27,11 +27,18 @@ inline constexpr unsigned kChooseAttempts = 4;
   return static_cast<unsigned>(p.end) - p.l3;
 }
 
+/// Index of the family of an IP packet, which is that of the flow it belongs to: 0 is IPv4.
+[[nodiscard]] inline unsigned family_of(const Packet& p) {
+  return p.ip_version == 4 ? 0U : 1U;
+}
+
 /// The flow's backend, if the configuration still has it at the address that the flow goes to.
-[[nodiscard]] inline const Backend* backend_of(const ServiceTable& services, const Flow& flow) {
+/// `family` is the flow's.
+[[nodiscard]] inline const Backend* backend_of(const ServiceTable& services, const Flow& flow,
+                                               unsigned family) {
   const Backend* backend = services.backend_by_id(flow.backend_id);
   if (backend == nullptr || backend->port != flow.backend_port ||
-      backend->addresses[family_of(flow.service)] != flow.backend)
+      backend->addresses[family] != flow.backend)
     return nullptr;
   return backend;
 }

@@ -31,7 +31,7 @@ struct Restorer {
   void reply(unsigned i, std::uint32_t index) {
     Packet& p = burst.packets[i];
     const Flow& flow = flows.flow(index);
-    const Backend* backend = backend_of(services, flow);
+    const Backend* backend = backend_of(services, flow, family_of(p));
     if (backend == nullptr) {
       flows.close(index, kGoneLifetime, now);
       burst.drop(i, DropReason::service_gone);
@@ -65,7 +65,7 @@ struct Restorer {
     else
       restore_error(p, *quote, flow.service, flow.service_port);
     p.flags |= packet_flag::kRestored;
-    const Backend* backend = backend_of(services, flow);
+    const Backend* backend = backend_of(services, flow, family_of(p));
     if (backend != nullptr) mark(p, services, *backend, hit.index);
   }
 

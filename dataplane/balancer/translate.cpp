@@ -61,7 +61,7 @@ struct Translator {
   /// Towards the backend; `direct` by the flow where there is one, whatever the service says now.
   [[gnu::always_inline]] void deliver(Packet& p, const Backend& backend, bool direct) {
     assign(p, backend);
-    const IpAddress& address = backend.addresses[family_of(p.key.destination)];
+    const IpAddress& address = backend.addresses[family_of(p)];
     if (direct)
       pass_on(p, backend, address);
     else
@@ -88,20 +88,20 @@ struct Translator {
   }
 
   /// The flow's backend, unless the way there is gone: what went in a tunnel may be hops away.
-  const Backend* way_of(const Flow& flow) const {
-    const Backend* backend = backend_of(services, flow);
+  [[gnu::always_inline]] const Backend* way_of(const Flow& flow, unsigned family) const {
+    const Backend* backend = backend_of(services, flow, family);
     const bool lost = flow.tunnel != 0 && backend != nullptr &&
                       replies_pass(services.services()[backend->service].mode);
     return lost ? nullptr : backend;
   }
 
-  void known(unsigned i, std::uint32_t index, bool shared) {
-    Packet& p = burst.packets[i];
+  [[gnu::always_inline]] void known(unsigned i, std::uint32_t index, bool shared) {
+    Packet& p = burst.packets.data()[i];
     const Flow& flow = flows.flow(index);
-    const Backend* backend = way_of(flow);
+    const Backend* backend = way_of(flow, family_of(p));
     const bool udp = p.key.protocol == ip_protocol::kUdp;
     const bool begins = begins_connection(p);
-    const bool dead = backend == nullptr || !backend->alive[family_of(p.key.destination)];
+    const bool dead = backend == nullptr || !backend->alive[family_of(p)];
     if ((begins && over(flow.state)) || (dead && (begins || udp))) {
       flows.remove(index, now);
       return begin(i, shared);
@@ -202,7 +202,7 @@ struct Translator {
     bool direct = false;
     if (hit.side == FlowTable::Side::forward) {
       p.flow = hit.index + 1;
-      backend = way_of(flows.flow(hit.index));
+      backend = way_of(flows.flow(hit.index), family_of(p));
       direct = flows.flow(hit.index).direct;
     } else if (const Service* service =
                    services.find(key.destination, key.destination_port, key.protocol)) {
@@ -222,7 +222,11 @@ struct Translator {
   }
 
   void packet(unsigned i, bool shared) {
-    Packet& p = burst.packets[i];
+    Packet& p = burst.packets.data()[i];
+    // Nearly all are of a flow that restore found.
+    if (p.flow != 0 && (p.flags & (packet_flag::kRestored | packet_flag::kIcmpError)) == 0 &&
+        flows.removals() == removals)
+      return known(i, p.flow - 1, shared);
     if (p.has(packet_flag::kRestored) || !p.has(packet_flag::kIp)) return;
     if (p.has(packet_flag::kIcmpError)) return error(p);
     if (has_ports(p)) {
