@@ -49,7 +49,7 @@ bool read_ipv6(std::uint8_t* ip, unsigned available, Quote& quote) {
 /// Writes the outer address of one end; the ICMP checksum, which parse has verified, is computed
 /// anew over what the error quotes now.
 void finish(Packet& error, End end, const IpAddress& address) {
-  rewrite(error, end, address, 0);
+  readdress(error, end, address);
   store_be16(error.l4_bytes() + 2, l4_checksum(error));
 }
 
@@ -106,7 +106,7 @@ void restore_error(Packet& error, const Quote& quote, const Flow& flow, const Lo
   }
   if (end.port != 0) {
     rewrite(quote.headers, End::source, flow.client, flow.client_port);
-    rewrite(error, End::destination, flow.client, 0);
+    readdress(error, End::destination, flow.client);
   }
   restore_error(error, quote, flow.service, flow.service_port);
 }
@@ -118,7 +118,7 @@ void translate_error(Packet& error, const Quote& quote, const Flow& flow, const 
   }
   if (end.port != 0) {
     rewrite(quote.headers, End::destination, end.address, end.port);
-    rewrite(error, End::source, end.address, 0);
+    readdress(error, End::source, end.address);
   }
   translate_error(error, quote, flow.backend, flow.backend_port);
 }

@@ -28,4 +28,10 @@ void rewrite(const Headers& h, End end, const IpAddress& address, std::uint16_t 
   apply_transport(h, change);
 }
 
+void readdress(Packet& p, End end, const IpAddress& address) {
+  rewrite(Headers{.l3 = p.l3_bytes(), .ip_version = p.ip_version, .protocol = p.key.protocol}, end,
+          address, 0);
+  (end == End::destination ? p.key.destination : p.key.source) = address;
+}
+
 }  // namespace sluice::balancer

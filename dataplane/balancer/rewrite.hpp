@@ -28,6 +28,10 @@ struct Headers {
 /// left to the caller.
 void rewrite(const Headers& headers, End end, const IpAddress& address, std::uint16_t port);
 
+/// Writes the address over that of an end of an ICMP packet, whose own checksum is left to the
+/// caller; its key follows.
+void readdress(Packet& packet, End end, const IpAddress& address);
+
 /// What a checksum field changes by, in one's complement arithmetic. Sums may be taken over words
 /// in the machine's order: 2^16 is 1 modulo 65535, and a byte swap commutes with the sum (RFC 1071
 /// section 2).
@@ -83,7 +87,7 @@ template <class Word>
 
 }  // namespace detail
 
-/// The same for a packet with a whole TCP or UDP header; its key follows.
+/// rewrite() for a packet with a whole TCP or UDP header; its key follows.
 [[gnu::always_inline]] inline void rewrite(Packet& p, End end, const IpAddress& address,
                                            std::uint16_t port) {
   const bool to = end == End::destination;
