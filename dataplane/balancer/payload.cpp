@@ -1,5 +1,6 @@
 #include "dataplane/balancer/payload.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/balancer/tcp_options.hpp"
@@ -52,7 +53,7 @@ bool replace_payload(Packet& p, std::span<const std::uint8_t> front, unsigned ke
   std::uint8_t* payload = p.data + p.payload;
   const std::uint16_t before = sum_of(payload, had);
   std::memmove(payload + size, payload, keep);
-  std::memcpy(payload, front.data(), size);
+  std::copy(front.begin(), front.end(), payload);
   update16(p.l4_bytes() + kTcpChecksum, before, sum_of(payload, size + keep));
   if (keep < had && (p.tcp_flags & tcp_flag::kFin) != 0) clear_fin(p);
   set_end(p, p.payload + size + keep);
