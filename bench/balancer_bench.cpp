@@ -6,6 +6,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "dataplane/balancer/flow_table.hpp"
 #include "dataplane/balancer/service_table.hpp"
 #include "dataplane/packet/bytes.hpp"
 #include "dataplane/packet/checksum.hpp"

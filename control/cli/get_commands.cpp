@@ -208,6 +208,7 @@ Result<v1::GetResponse> fetch(const Invocation& invocation, const std::string& k
 /// Live tables of the data plane, beside the kinds of documents.
 const std::map<std::string, std::string>& live_tables() {
   static const std::map<std::string, std::string> kTables{{"flows", "flows"},
+                                                          {"flow-counts", "flow-counts"},
                                                           {"connections", "connections"},
                                                           {"neighbours", "neighbours"},
                                                           {"route-table", "routes"}};

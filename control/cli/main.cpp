@@ -98,7 +98,9 @@ class CommandLine {
     add_wait(apply_app);
 
     CLI::App& diff_app =
-        add("diff", "Say what apply would change; exit status 1 if anything", diff);
+        add("diff",
+            "Say what apply would change, and move of services' flows; exit status 1 if anything",
+            diff);
     add_files(diff_app);
     diff_app.add_flag("--replace", invocation_.replace, "as of apply");
 
@@ -120,7 +122,7 @@ class CommandLine {
   void add_get_commands() {
     CLI::App& get_app = add("get",
                             "Show documents with their counters; or all, counters, flows, "
-                            "connections, neighbours, route-table",
+                            "flow-counts, connections, neighbours, route-table",
                             get);
     add_kind(get_app, false);
     get_app.add_option("--revision", invocation_.revision, "of an earlier one");

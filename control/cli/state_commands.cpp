@@ -7,6 +7,7 @@
 #include "control/cli/print.hpp"
 #include "control/model/diff.hpp"
 #include "control/model/format.hpp"
+#include "control/model/preview.hpp"
 #include "control/model/validate.hpp"
 #include "control/model/yaml.hpp"
 #include "control/model/yaml_out.hpp"
@@ -63,11 +64,14 @@ Exit answer(const Invocation& invocation, v1::ApplyResponse response,
   } else {
     for (const v1::Change& change : response.changes()) {
       std::cout << model::text_of(change) << '\n';
+      if (!change.has_preview()) continue;
+      for (const std::string& line : model::lines_of(change.preview()))
+        std::cout << "    " << line << '\n';
     }
   }
   print_problems({response.problems().begin(), response.problems().end()});
   if (refused) {
-    if (response.changes_size() != 0) {
+    if (response.changes_size() != 0 && !invocation.dry_run) {
       std::cerr << "sluice: refused by a data plane; revision " << response.revision()
                 << " stays in force\n";
     }

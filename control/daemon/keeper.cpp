@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 
+#include "control/daemon/flow_counts.hpp"
 #include "control/model/diff.hpp"
 #include "control/model/format.hpp"
 #include "control/model/kinds.hpp"
@@ -80,7 +81,8 @@ void Keeper::put_in_force(std::uint64_t revision, v1::DesiredState state) {
 }
 
 Result<std::optional<std::uint64_t>> Keeper::decide(const Request& request, const Edit& edit,
-                                                    v1::ApplyResponse& response) {
+                                                    v1::ApplyResponse& response,
+                                                    Compared& compared) {
   const std::lock_guard lock(mutex_);
   response.set_revision(current_);
   if (request.base_revision != 0 && request.base_revision != current_) {
@@ -100,8 +102,22 @@ Result<std::optional<std::uint64_t>> Keeper::decide(const Request& request, cons
   }
   if (response.problems_size() != 0) return std::nullopt;
 
-  for (v1::Change& c : model::diff(state_, wanted->state)) {
+  std::vector<v1::Change> changes = model::diff(state_, wanted->state);
+  const bool guarded = request.guarded && model::is_guarded(wanted->state, changes);
+  if (guarded || request.dry_run) {
+    model::Problems problems;
+    model::add_previews(state_, wanted->state, unhealthy(), changes);
+    if (request.guarded) model::check_disruption(wanted->state, changes, problems);
+    for (const v1::Problem& p : problems.list()) *response.add_problems() = p;
+  }
+  for (v1::Change& c : changes) {
+    if (!request.dry_run) c.clear_preview();  // history keeps what was done
     *response.add_changes() = std::move(c);
+  }
+  if (request.dry_run) compared = {state_, wanted->state};
+  if (response.problems_size() != 0) {
+    if (!request.dry_run) response.clear_changes();  // nothing is changed
+    return std::nullopt;
   }
   // The same documents are the same revision.
   if (response.changes_size() == 0 || request.dry_run) return std::nullopt;
@@ -121,10 +137,35 @@ Result<std::optional<std::uint64_t>> Keeper::decide(const Request& request, cons
   return current_;
 }
 
+model::Unhealthy Keeper::unhealthy() const {
+  model::Unhealthy out;
+  for (const health::Status& status : checker_.status()) {
+    if (status.health != health::Health::unhealthy) continue;
+    const auto& [service, backend, address] = status.key;
+    out.emplace(service, backend, address.text());
+  }
+  return out;
+}
+
+void Keeper::preview_flows(const Compared& compared, v1::ApplyResponse& response) {
+  constexpr std::chrono::milliseconds kPatience{2'000};
+  const bool any = std::any_of(response.changes().begin(), response.changes().end(),
+                               [](const v1::Change& change) { return change.has_preview(); });
+  if (!any) return;
+  const FlowsNow now = count_flows(fleet_, kPatience);
+  for (v1::Change& change : *response.mutable_changes()) {
+    model::add_flows(compared.before, compared.after, now.counts, change);
+    if (!change.has_preview()) continue;
+    for (const std::string& node : now.silent) change.mutable_preview()->add_silent_nodes(node);
+  }
+}
+
 Result<v1::ApplyResponse> Keeper::change(const Request& request, const Edit& edit) {
   v1::ApplyResponse response;
-  const auto revision = decide(request, edit, response);
+  Compared compared;
+  const auto revision = decide(request, edit, response, compared);
   if (!revision) return tl::unexpected(revision.error());
+  if (request.dry_run) preview_flows(compared, response);
   if (*revision && request.wait_milliseconds != 0) {
     const bool refused = fleet_.wait_for(**revision, std::min(request.wait_milliseconds, kWaitMax));
     if (refused) response.set_revision(current());
@@ -185,7 +226,8 @@ Result<v1::ApplyResponse> Keeper::remove(const v1::DeleteRequest& request,
 Result<v1::ApplyResponse> Keeper::rollback(const v1::RollbackRequest& request,
                                            const std::string& author) {
   const std::string name = "revision " + std::to_string(request.revision());
-  const Request wanted{author, "rollback to " + name, 0, request.wait_milliseconds(), false};
+  // Back to what was, at once.
+  const Request wanted{author, "rollback to " + name, 0, request.wait_milliseconds(), false, false};
   return change(wanted, [&](const v1::DesiredState&) -> Result<Wanted> {
     Wanted out;
     auto state = store_.state_of(request.revision());

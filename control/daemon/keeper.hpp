@@ -12,6 +12,7 @@
 #include "control/daemon/fleet.hpp"
 #include "control/daemon/store.hpp"
 #include "control/health/checker.hpp"
+#include "control/model/preview.hpp"
 #include "dataplane/runtime/result.hpp"
 #include "sluice/v1/control.pb.h"
 
@@ -63,6 +64,12 @@ class Keeper {
     std::uint64_t base_revision = 0;
     std::uint32_t wait_milliseconds = 0;
     bool dry_run = false;
+    bool guarded = true;  ///< max_disruption of services holds
+  };
+  /// What a dry run goes on to look at without the lock.
+  struct Compared {
+    v1::DesiredState before;
+    v1::DesiredState after;
   };
   using Edit = std::function<Result<Wanted>(const v1::DesiredState& current)>;
 
@@ -70,7 +77,10 @@ class Keeper {
   /// The part of change() under the lock; the revision to wait for, or nothing.
   [[nodiscard]] Result<std::optional<std::uint64_t>> decide(const Request& request,
                                                             const Edit& edit,
-                                                            v1::ApplyResponse& response);
+                                                            v1::ApplyResponse& response,
+                                                            Compared& compared);
+  [[nodiscard]] model::Unhealthy unhealthy() const;
+  void preview_flows(const Compared& compared, v1::ApplyResponse& response);
   void refused(const std::string& node, const v1::Refuse& refusal);
   void put_in_force(std::uint64_t revision, v1::DesiredState state);
   void add_facts(const v1::Document& document, const std::vector<v1::NodeStatus>& nodes,

@@ -24,6 +24,21 @@ balancer::Mode mode_of(v1::Service::Mode mode) {
   }
 }
 
+balancer::Scheduler scheduler_of(v1::Service::Scheduler scheduler) {
+  switch (scheduler) {
+    case v1::Service::WEIGHTED_ROUND_ROBIN:
+      return balancer::Scheduler::weighted_round_robin;
+    case v1::Service::LEAST_CONNECTIONS:
+      return balancer::Scheduler::least_connections;
+    case v1::Service::SOURCE_HASH:
+      return balancer::Scheduler::source_hash;
+    case v1::Service::RANDOM_OF_TWO:
+      return balancer::Scheduler::random_of_two;
+    default:
+      return balancer::Scheduler::maglev;
+  }
+}
+
 /// Turns the texts of one document into values; what cannot be turned is a problem.
 class Compiler {
  public:
@@ -38,6 +53,7 @@ class Compiler {
   void add_route(const v1::Route& spec);
   void add_service(v1::Service spec, const std::string& name);
   void add_tunnel(const v1::Tunnel& spec, balancer::TunnelSource& tunnel);
+  void add_schedule(const v1::Service& spec, bool persists, balancer::ServiceSource& source);
   void add_firewall(v1::Firewall spec, const std::string& name);
   void add_set(const v1::AddressSet& spec, const std::string& name);
   void add_set_text(const std::string& text, firewall::AddressSetSource& set);
@@ -188,6 +204,7 @@ void Compiler::add_route(const v1::Route& spec) {
 }
 
 void Compiler::add_service(v1::Service spec, const std::string& name) {
+  const bool persists = spec.has_persistence();
   fill_defaults(spec);
   balancer::ServiceSource source;
   source.name = name;
@@ -204,6 +221,7 @@ void Compiler::add_service(v1::Service spec, const std::string& name) {
     source.local.first_port = static_cast<std::uint16_t>(spec.local_ports().first());
   source.local.last_port = static_cast<std::uint16_t>(spec.local_ports().last());
   source.proxy = static_cast<std::uint8_t>(spec.proxy_protocol());
+  add_schedule(spec, persists, source);
   source.table_size = spec.table_size();
   const std::string timeouts = path_ + ".timeouts";
   source.tcp_idle = duration(spec.timeouts().tcp_idle(), timeouts + ".tcp_idle");
@@ -231,6 +249,19 @@ void Compiler::add_tunnel(const v1::Tunnel& spec, balancer::TunnelSource& tunnel
   }
   tunnel.port = static_cast<std::uint16_t>(spec.port());
   tunnel.clamp = spec.segment_size() == v1::Tunnel::CLAMP;
+}
+
+void Compiler::add_schedule(const v1::Service& spec, bool persists,
+                            balancer::ServiceSource& source) {
+  source.scheduler = scheduler_of(spec.scheduler());
+  if (persists) {
+    const v1::Persistence& persistence = spec.persistence();
+    source.persistence = {{static_cast<std::uint8_t>(persistence.prefix_v4()),
+                           static_cast<std::uint8_t>(persistence.prefix_v6())},
+                          duration(persistence.timeout(), path_ + ".persistence.timeout")};
+  }
+  if (!spec.drain_timeout().empty())
+    source.drain_timeout = duration(spec.drain_timeout(), path_ + ".drain_timeout");
 }
 
 void Compiler::add_firewall(v1::Firewall spec, const std::string& name) {

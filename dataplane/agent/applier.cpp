@@ -19,9 +19,11 @@ std::vector<v1::Problem> Applier::apply(const v1::Snapshot& snapshot, const mode
   if (problems.empty()) {
     HealthBook health = health_.kept_for(snapshot.state());
     for (balancer::ServiceSource& service : sources.balancer.services) health.mark(service);
+    DrainBook drains = drains_.next(sources.balancer, clock_.now());
     if (auto compiled = compile(sources, snapshot.revision(), slots_)) {
       publisher_.publish(*std::move(compiled));
       follow_(sources);
+      drains_ = std::move(drains);
       keep(std::move(health), std::move(sources.balancer));
       return {};
     } else {

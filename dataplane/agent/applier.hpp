@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/model/compile.hpp"
+#include "dataplane/agent/drain_book.hpp"
 #include "dataplane/agent/health_book.hpp"
 #include "dataplane/packet/snapshot.hpp"
 #include "dataplane/runtime/clock.hpp"
@@ -23,10 +24,12 @@ class Applier {
   /// after the swap with what the live snapshot was compiled from.
   using Follow = std::function<void(const Sources&)>;
 
-  Applier(Publisher<Snapshot>& publisher, SlotRegistry& slots, model::NodeFacts facts,
+  /// `clock` is the workers'.
+  Applier(Publisher<Snapshot>& publisher, SlotRegistry& slots, Clock& clock, model::NodeFacts facts,
           Follow follow)
       : publisher_(publisher),
         slots_(slots),
+        clock_(clock),
         facts_(std::move(facts)),
         follow_(std::move(follow)) {}
 
@@ -50,9 +53,11 @@ class Applier {
 
   Publisher<Snapshot>& publisher_;
   SlotRegistry& slots_;
+  Clock& clock_;
   model::NodeFacts facts_;
   Follow follow_;
   HealthBook health_;
+  DrainBook drains_;
   balancer::Source balancer_;                         ///< what the live snapshot was compiled from
   std::map<std::string, std::size_t> service_index_;  ///< in balancer_.services
 };

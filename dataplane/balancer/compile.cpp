@@ -8,6 +8,7 @@
 
 #include "dataplane/balancer/listener_hash.hpp"
 #include "dataplane/balancer/local_pools.hpp"
+#include "dataplane/balancer/schedule/candidates.hpp"
 #include "dataplane/balancer/service_table.hpp"
 
 namespace sluice::balancer {
@@ -35,29 +36,14 @@ Lifetimes lifetimes_of(const ServiceSource& source) {
   return all;
 }
 
-bool has_family(const BackendSource& backend, unsigned family) {
-  return std::any_of(backend.addresses.begin(), backend.addresses.end(),
-                     [&](const IpAddress& a) { return family_of(a) == family; });
-}
-
-/// Lives at the address that packets to a service address of this family go to: in a tunnel, where
-/// it has none of the family, the other one.
-bool is_alive(const ServiceSource& service, const BackendSource& backend, unsigned family) {
-  if (has_family(backend, family)) return backend.alive[family];
-  return is_tunnel(service.mode) && backend.alive[1 - family];
-}
-
 void set_alive(Backend& backend, const ServiceSource& service, const BackendSource& source) {
   for (unsigned family = 0; family < backend.alive.size(); ++family)
     backend.alive[family] = is_alive(service, source, family);
 }
 
-/// The table of the backends that have an address of this family and may get new flows.
-std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family) {
-  std::vector<MaglevMember> members;
-  for (const BackendSource& backend : service.backends)
-    members.push_back({backend.name, is_alive(service, backend, family) ? backend.weight : 0});
-  return std::make_shared<MaglevTable>(members, service.table_size);
+Persistence persistence_of(const ServiceSource& source) {
+  if (!source.persistence) return {};
+  return {source.persistence->prefixes, ticks_of(source.persistence->timeout)};
 }
 
 std::string protocol_text(std::uint8_t protocol) {
@@ -120,8 +106,10 @@ class Compiler {
   }
 
   void check_lifetimes(const ServiceSource& service, const std::string& where) {
+    const Nanoseconds remembered =
+        service.persistence ? service.persistence->timeout : service.udp_idle;
     for (const Nanoseconds lifetime : {service.tcp_idle, service.tcp_half_open, service.tcp_closing,
-                                       service.udp_idle, service.local_port_rest}) {
+                                       service.udp_idle, service.local_port_rest, remembered}) {
       if (lifetime >= kMillisecond && lifetime <= kLifetimeMax) continue;
       report(where, fmt::format("a time-out of {} ns cannot be kept", lifetime),
              "use 1 millisecond to 12 days");
@@ -155,6 +143,9 @@ class Compiler {
                std::string(is_tunnel(service.mode) ? "a tunnel" : "direct return") +
                    " cannot change the port",
                "leave the port out or use NAT");
+      if (backend.weight > kWeightMax)
+        report(here, fmt::format("a weight of {} is too large", backend.weight),
+               fmt::format("use {} at most", kWeightMax));
       check_backend_addresses(backend, here);
     }
   }
@@ -194,11 +185,16 @@ class Compiler {
     service.slots = traffic_slots("service/" + source.name);
     service.lifetimes = lifetimes_of(source);
     add_local(source, service);
+    service.scheduler = source.scheduler;
+    service.persistence = persistence_of(source);
+    service.ended = slot("service/" + source.name + "/flows_ended_by_drain");
     for (const BackendSource& backend : source.backends) add(source, backend, index, service);
     for (const IpAddress& address : source.addresses) {
       listeners_.push_back({address, source.port, source.protocol, true, index});
       auto& table = service.tables[family_of(address)];
-      if (table == nullptr) table = maglev_of(source, family_of(address));
+      if (table != nullptr) continue;
+      table = maglev_of(source, family_of(address));
+      service.lineups[family_of(address)] = lineup_of(source, family_of(address));
     }
     table_->services_.push_back(std::move(service));
     table_->service_names_.push_back(source.name);
@@ -212,6 +208,9 @@ class Compiler {
     if (is_tunnel(service.mode)) add_tunnels(service, backend, compiled);
     backend.port = source.port == 0 ? service.port : source.port;
     set_alive(backend, service, source);
+    backend.weight = static_cast<std::uint16_t>(source.weight);
+    backend.ends = source.weight == 0 && source.drains_since && service.drain_timeout;
+    table_->drain_ends_.push_back(backend.ends ? *source.drains_since + *service.drain_timeout : 0);
     backend.service = index;
     backend.slots = traffic_slots("service/" + service.name + "/backend/" + source.name);
     if (backend.id() >= table_->by_id_.size()) table_->by_id_.resize(backend.id() + 1);
@@ -295,8 +294,11 @@ std::shared_ptr<const ServiceTable> with_health(const ServiceTable& before, cons
     Service& service = table->services_[index];
     for (std::size_t b = 0; b < from.backends.size(); ++b)
       set_alive(table->backends_[service.first_backend + b], from, from.backends[b]);
-    for (unsigned family = 0; family < service.tables.size(); ++family)
-      if (service.tables[family] != nullptr) service.tables[family] = maglev_of(from, family);
+    for (unsigned family = 0; family < service.tables.size(); ++family) {
+      if (service.tables[family] == nullptr) continue;
+      service.tables[family] = maglev_of(from, family);
+      service.lineups[family] = lineup_of(from, family);
+    }
   }
   return table;
 }

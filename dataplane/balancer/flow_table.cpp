@@ -35,7 +35,9 @@ FlowTable::FlowTable(const FlowTableOptions& options)
       redirects_(options.workers > 1 ? options.flows_max : 0),
       neighbours_(options.flows_max),
       posted_(options.workers > 1 ? options.flows_max : 0),
-      slots_(options.slots) {
+      slots_(options.slots),
+      scheduling_(options.slots == nullptr ? 0 : options.slots->size(), options.worker,
+                  options.clients_max, options.seed) {
   for (std::size_t i = flows_.size(); i-- > 0;)
     free_flows_.push_back(static_cast<std::uint32_t>(i));
   for (std::size_t i = redirects_.size(); i-- > 0;)

@@ -17,6 +17,7 @@
 
 #include "dataplane/balancer/flow_state.hpp"
 #include "dataplane/balancer/local_ports.hpp"
+#include "dataplane/balancer/scheduler.hpp"
 #include "dataplane/packet/flow_key.hpp"
 #include "dataplane/runtime/counters.hpp"
 #include "dataplane/runtime/line_array.hpp"
@@ -82,6 +83,7 @@ struct FlowTableOptions {
   std::uint32_t flows_max = 262'144;  ///< reserved at start; 1..2^26
   std::uint16_t worker = 0;           ///< index of the owner
   std::uint16_t workers = 1;          ///< of the process; with 1 there are no redirects
+  std::uint32_t clients_max = 0;      ///< remembered for persistence; reserved at start
   HashSeed seed{};                    ///< secret of the process
   CounterBlock* slots = nullptr;      ///< of the owner; where the end of a flow is counted
 };
@@ -114,6 +116,12 @@ class FlowTable {
   };
 
   explicit FlowTable(const FlowTableOptions& options);
+
+  /// Of the owner; null: nothing is counted.
+  [[nodiscard]] CounterBlock* counts() const { return slots_; }
+  /// The worker's part in choosing backends for new flows.
+  [[nodiscard]] Scheduling& scheduling() { return scheduling_; }
+  [[nodiscard]] const Scheduling& scheduling() const { return scheduling_; }
 
   /// What the steps of a look-up name a key by.
   [[nodiscard]] std::uint64_t hash(const FlowKey& key) const { return hash_of(key, seed_); }
@@ -295,6 +303,7 @@ class FlowTable {
   std::uint32_t age_hand_ = 0;
   std::uint32_t redirect_hand_ = 0;
   CounterBlock* slots_;
+  Scheduling scheduling_;
   FlowTableStats stats_;
 };
 

@@ -10,6 +10,11 @@ namespace sluice::balancer {
 /// "opening", "established", ...
 [[nodiscard]] const char* name_of(FlowState state);
 
+/// "Maglev", "least connections", ...
+[[nodiscard]] const char* name_of(Scheduler scheduler);
+/// Who chooses the backend of such a packet, if it is of no flow that is known.
+[[nodiscard]] Scheduler scheduler_for(const Service& service, const Packet& packet);
+
 /// For a rehearsal in an empty table: takes over from `live` everything that decides what becomes
 /// of a parsed packet. Returns the packet's own flow, which is in `flows`; null: there is none.
 const Flow* borrow(const ServiceTable& services, const FlowTable& live, FlowTable& flows,

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "dataplane/balancer/flow_table.hpp"
 #include "dataplane/balancer/service_table.hpp"
 #include "dataplane/packet/packet.hpp"
 #include "dataplane/packet/protocol.hpp"
@@ -41,6 +42,21 @@ inline constexpr unsigned kChooseAttempts = 4;
       backend->addresses[family] != flow.backend)
     return nullptr;
   return backend;
+}
+
+[[nodiscard]] inline bool begins_connection(const Packet& p) {
+  return p.key.protocol == ip_protocol::kTcp &&
+         (p.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck | tcp_flag::kRst)) == tcp_flag::kSyn;
+}
+
+/// The backend for a packet without a flow. A scheduler has a say in handshakes and UDP. Any other
+/// packet may belong to a flow that is not known here: where Maglev says they at least stay
+/// together.
+[[nodiscard]] inline const Backend* choose(const Packet& p, const FlowTable& flows,
+                                           const Beginning& flow, unsigned attempt = 0) {
+  const bool begins = p.key.protocol == ip_protocol::kUdp || begins_connection(p);
+  if (flow.service.plain() || !begins) return flow.services.choose(flow.service, flow.key, attempt);
+  return flows.scheduling().choose(flow, attempt);
 }
 
 /// Notes for the stages and traces that follow what the balancer decided.

@@ -1,6 +1,7 @@
 // The stage before tracking: who is known here, and the way back of translated flows.
 #include <array>
 
+#include "dataplane/balancer/drain.hpp"
 #include "dataplane/balancer/full_nat.hpp"
 #include "dataplane/balancer/icmp_error.hpp"
 #include "dataplane/balancer/packets.hpp"
@@ -38,6 +39,9 @@ struct Restorer {
       return;
     }
     const Service& service = services.service_of(*backend);
+    if (services.has_drained(*backend, context.now) &&
+        !end_flow(context, service, flows, burst, i, index))
+      return;
     if (flow.local) [[unlikely]]
       to_client(p, flow, flows.local(index));
     else

@@ -5,6 +5,16 @@
 #include "dataplane/balancer/listener_hash.hpp"
 
 namespace sluice::balancer {
+namespace {
+
+/// All that a client's flows have in common.
+FlowKey client_of(const FlowKey& key) {
+  FlowKey client;
+  client.source = key.source;
+  return client;
+}
+
+}  // namespace
 
 const Service* ServiceTable::find(const IpAddress& address, std::uint16_t port,
                                   std::uint8_t protocol) const {
@@ -27,28 +37,14 @@ const Backend* ServiceTable::choose(const Service& service, const FlowKey& key,
   // everywhere.
   HashSeed seed = choice_seed_;
   seed.high += attempt;
-  return &backends_[service.first_backend + table->choose(hash_of(key, seed))];
+  const FlowKey by = service.scheduler == Scheduler::source_hash ? client_of(key) : key;
+  return &backends_[service.first_backend + table->choose(hash_of(by, seed))];
 }
 
 bool ServiceTable::is_tunnel(const IpAddress& source, const IpAddress& destination) const {
   return std::binary_search(tunnel_ends_.begin(), tunnel_ends_.end(), destination) &&
          std::any_of(tunnel_sources_.begin(), tunnel_sources_.end(),
                      [&](const Prefix& prefix) { return prefix.contains(source); });
-}
-
-std::vector<ServiceCounter> ServiceTable::counters() const {
-  using Kind = ServiceCounter::Kind;
-  std::vector<ServiceCounter> all;
-  const auto add = [&](const TrafficSlots& slots, const std::string& service,
-                       const std::string& backend) {
-    all.push_back({Kind::forward, service, backend, slots.forward});
-    all.push_back({Kind::replies, service, backend, slots.replies});
-    all.push_back({Kind::flows, service, backend, slots.flows});
-  };
-  for (std::size_t s = 0; s < services_.size(); ++s) add(services_[s].slots, service_names_[s], "");
-  for (std::size_t b = 0; b < backends_.size(); ++b)
-    add(backends_[b].slots, service_names_[backends_[b].service], backend_names_[b]);
-  return all;
 }
 
 }  // namespace sluice::balancer

@@ -6,20 +6,17 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "dataplane/balancer/flow_table.hpp"
-#include "dataplane/balancer/maglev.hpp"
+#include "dataplane/balancer/flow_state.hpp"
+#include "dataplane/balancer/local_ports.hpp"
+#include "dataplane/balancer/schedule/candidates.hpp"
+#include "dataplane/balancer/schedule/maglev.hpp"
 #include "dataplane/balancer/stages.hpp"
 #include "dataplane/balancer/tunnel.hpp"
+#include "dataplane/runtime/counters.hpp"
 
 namespace sluice::balancer {
-
-/// Index of an address family: 0 is IPv4, 1 is IPv6.
-[[nodiscard]] inline unsigned family_of(const IpAddress& address) {
-  return address.is_v4() ? 0U : 1U;
-}
 
 /// Where a service's or a backend's traffic is counted.
 struct TrafficSlots {
@@ -36,9 +33,15 @@ struct alignas(64) Backend {
   std::uint16_t port = 0;
   std::uint16_t marks = 0;      ///< packet_flag::kTunnel where its service's mode is a tunnel's
   std::array<bool, 2> alive{};  ///< as health checks said, by the family of the service's address
-  std::uint32_t service = 0;    ///< index
-  std::uint32_t tunnels = 0;    ///< index of the tunnel for IPv4, which that for IPv6 follows
+  std::uint16_t weight = 0;
+  std::uint32_t service = 0;  ///< index
+  std::uint32_t tunnels = 0;  ///< index of the tunnel for IPv4, which that for IPv6 follows
   TrafficSlots slots;
+  bool ends = false;  ///< drains, and that has an end
+  /// Flows from the service's addresses of a family go on as they are.
+  [[nodiscard]] bool steady(unsigned family) const { return alive[family] && !ends; }
+  /// New flows to the service's addresses of a family.
+  [[nodiscard]] bool takes(unsigned family) const { return alive[family] && weight != 0; }
   /// What flows remember: the same in every snapshot that knows the backend by this name.
   [[nodiscard]] std::uint32_t id() const { return slots.flows; }
 };
@@ -47,6 +50,12 @@ struct alignas(64) Backend {
 struct LocalSlots {
   Slot in_use = kNoSlot;     ///< events: local ports in use, a gauge
   Slot exhausted = kNoSlot;  ///< events: flows for which there was none
+};
+
+/// How clients are told apart, and for how long they are remembered; 0: not at all.
+struct Persistence {
+  std::array<std::uint8_t, 2> prefixes{};
+  Ticks lifetime = 0;
 };
 
 struct Service {
@@ -64,7 +73,23 @@ struct Service {
   std::array<std::uint16_t, 2> segment_most{};
   /// By family; members are indices from first_backend on. Null where the service has no address.
   std::array<std::shared_ptr<const MaglevTable>, 2> tables;
+  Scheduler scheduler = Scheduler::maglev;
+  Persistence persistence;
+  Slot ended = kNoSlot;  ///< events: flows that did not end before their backend had drained
+  /// By family, where the scheduler needs one.
+  std::array<std::shared_ptr<const Lineup>, 2> lineups;
+  /// New flows go where ServiceTable::choose says.
+  [[nodiscard]] bool plain() const {
+    return (scheduler == Scheduler::maglev || scheduler == Scheduler::source_hash) &&
+           persistence.lifetime == 0;
+  }
 };
+
+/// Flows that a worker has at a backend, by its counters.
+[[nodiscard]] inline std::uint64_t flows_at(const CounterBlock& counts, const Backend& backend) {
+  const SlotValue value = counts.read(backend.id());
+  return value.events > value.units ? value.events - value.units : 0;
+}
 
 /// What stands at an address, protocol and port.
 struct Listener {
@@ -73,15 +98,6 @@ struct Listener {
   std::uint8_t protocol = 0;  ///< 0, with port 0: there is a service at this address
   bool used = false;
   std::uint32_t service = 0;  ///< index
-};
-
-/// A named counter for the agent.
-struct ServiceCounter {
-  enum class Kind : std::uint8_t { forward, replies, flows };
-  Kind kind = Kind::forward;
-  std::string service;
-  std::string backend;  ///< empty: of the whole service
-  Slot slot = kNoSlot;
 };
 
 class ServiceTable {
@@ -99,6 +115,8 @@ class ServiceTable {
     return found == 0 ? nullptr : backends_.data() + (found - 1);
   }
   /// The backend that Maglev chooses for a client's packet; nullptr: none of its family accepts.
+  /// Depends on the configuration and the packet alone: also the choice for packets of flows that
+  /// are not known here, whatever the scheduler.
   [[nodiscard]] const Backend* choose(const Service& service, const FlowKey& key,
                                       unsigned attempt = 0) const;
 
@@ -106,6 +124,10 @@ class ServiceTable {
   [[nodiscard]] const LocalPool& pool(const Backend& backend, unsigned family) const {
     const Service& service = service_of(backend);
     return (*pools_)[service.pools + 2 * (index_of(backend) - service.first_backend) + family];
+  }
+  /// The backend drains, and has done so for as long as its flows may stay.
+  [[nodiscard]] bool has_drained(const Backend& backend, Nanoseconds now) const {
+    return backend.ends && now >= drain_ends_[index_of(backend)];
   }
 
   /// There are tunnels to backends.
@@ -134,8 +156,6 @@ class ServiceTable {
   [[nodiscard]] const std::string& backend_name(std::uint32_t index) const {
     return backend_names_[index];
   }
-  /// Every counter of every service and backend.
-  [[nodiscard]] std::vector<ServiceCounter> counters() const;
 
  private:
   friend class Compiler;
@@ -144,8 +164,9 @@ class ServiceTable {
 
   std::vector<Service> services_;
   std::vector<Backend> backends_;
-  std::vector<std::uint32_t> by_id_;  ///< 1 + index of the backend, 0 none
-  std::vector<Tunnel> tunnels_;       ///< two for each backend that is reached in one
+  std::vector<std::uint32_t> by_id_;     ///< 1 + index of the backend, 0 none
+  std::vector<Nanoseconds> drain_ends_;  ///< by index of the backend
+  std::vector<Tunnel> tunnels_;          ///< two for each backend that is reached in one
   std::shared_ptr<const std::vector<LocalPool>> pools_;  ///< two for each backend of full NAT
   std::vector<Prefix> tunnel_sources_;
   std::vector<IpAddress> tunnel_ends_;  ///< sorted

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,11 @@
 #include "dataplane/runtime/clock.hpp"
 
 namespace sluice::balancer {
+
+/// Index of an address family: 0 is IPv4, 1 is IPv6.
+[[nodiscard]] inline unsigned family_of(const IpAddress& address) {
+  return address.is_v4() ? 0U : 1U;
+}
 
 /// How packets reach a backend.
 enum class Mode : std::uint8_t {
@@ -30,6 +36,21 @@ enum class Mode : std::uint8_t {
 [[nodiscard]] constexpr bool is_tunnel(Mode mode) {
   return mode == Mode::ipip || mode == Mode::gue;
 }
+
+/// How a backend is chosen for a flow that begins.
+enum class Scheduler : std::uint8_t {
+  maglev,                ///< by the flow's addresses and ports, the same on every balancer
+  weighted_round_robin,  ///< in turn
+  least_connections,     ///< the fewest of the worker's flows by weight
+  source_hash,           ///< by the client's address through Maglev's table
+  random_of_two,         ///< of two drawn by weight the one with fewer flows
+};
+
+/// A client goes where its flow before went.
+struct PersistenceSource {
+  std::array<std::uint8_t, 2> prefixes{32, 64};  ///< bits of a source that name a client, by family
+  Nanoseconds timeout = 600 * kSecond;           ///< after its last new flow
+};
 
 /// The outer header of modes ipip and gue.
 struct TunnelSource {
@@ -55,14 +76,18 @@ struct Way {
 };
 using Ways = std::function<Way(const IpAddress& destination)>;
 
+inline constexpr std::uint32_t kWeightMax = 65'535;
+
 struct BackendSource {
   std::string name;
   /// At most one of each family; a service address uses its own family's, or (tunnels) the other
   /// where there is none.
   std::vector<IpAddress> addresses;
   std::uint16_t port = 0;                 ///< 0: the service's port
-  std::uint32_t weight = 1;               ///< 0: no new flows (drain)
+  std::uint32_t weight = 1;               ///< 0: no new flows (drain); at most kWeightMax
   std::array<bool, 2> alive{true, true};  ///< from health checks, by family: IPv4, IPv6
+  /// When a weight of 0 came into force here, by the workers' clock; unknown: it never ends.
+  std::optional<Nanoseconds> drains_since{};
 };
 
 struct ServiceSource {
@@ -76,6 +101,10 @@ struct ServiceSource {
   std::uint8_t proxy = 0;  ///< version of the PROXY header before the client's bytes, or 0
   std::uint32_t table_size = 65537;  ///< Maglev slots: one of the primes validation offers
   std::vector<BackendSource> backends;
+  Scheduler scheduler = Scheduler::maglev;
+  std::optional<PersistenceSource> persistence{};
+  std::optional<Nanoseconds>
+      drain_timeout{};  ///< after which flows of a draining backend are ended
   Nanoseconds tcp_idle = 900 * kSecond;
   Nanoseconds tcp_half_open = 5 * kSecond;
   Nanoseconds tcp_closing = 10 * kSecond;

@@ -1,4 +1,5 @@
 // The stage after the filter: packets to services go to their flow's backend, or to a chosen one.
+#include "dataplane/balancer/drain.hpp"
 #include "dataplane/balancer/full_nat.hpp"
 #include "dataplane/balancer/icmp_error.hpp"
 #include "dataplane/balancer/packets.hpp"
@@ -6,11 +7,6 @@
 
 namespace sluice::balancer {
 namespace {
-
-bool begins_connection(const Packet& p) {
-  return p.key.protocol == ip_protocol::kTcp &&
-         (p.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck | tcp_flag::kRst)) == tcp_flag::kSyn;
-}
 
 Flow flow_to(const Packet& p, const Service& service, const Backend& backend, Ticks now) {
   Flow flow;
@@ -99,23 +95,39 @@ struct Translator {
     Packet& p = burst.packets.data()[i];
     const Flow& flow = flows.flow(index);
     const Backend* backend = way_of(flow, family_of(p));
-    const bool udp = p.key.protocol == ip_protocol::kUdp;
-    const bool begins = begins_connection(p);
-    const bool dead = backend == nullptr || !backend->alive[family_of(p)];
-    if ((begins && over(flow.state)) || (dead && (begins || udp))) {
-      flows.remove(index, now);
-      return begin(i, shared);
-    }
-    if (backend == nullptr) {
-      flows.close(index, kGoneLifetime, now);
-      return burst.drop(i, DropReason::service_gone);
-    }
+    const bool steady = backend != nullptr && backend->steady(family_of(p));
+    if ((!steady || (begins_connection(p) && over(flow.state))) &&
+        !goes_on(i, index, backend, shared))
+      return;
     p.flow = index + 1;
     const Lifetimes& lifetimes = services.service_of(*backend).lifetimes;
     flows.touch(index, after_client(flow.state, p.tcp_flags, flow.direct), lifetimes, now);
     if (flow.local) [[unlikely]]
       return deliver_local(i, *backend, index);
     deliver(p, *backend, flow.direct);
+  }
+
+  /// Whether the flow takes the packet although it is over, or its backend gone, dead or drained.
+  /// If not, the packet has been seen to.
+  [[gnu::noinline]] bool goes_on(unsigned i, std::uint32_t index, const Backend* backend,
+                                 bool shared) {
+    const Packet& p = burst.packets[i];
+    const Flow& flow = flows.flow(index);
+    const bool begins = begins_connection(p);
+    const bool drained = backend != nullptr && services.has_drained(*backend, context.now);
+    const bool dead = backend == nullptr || !backend->alive[family_of(p)] || drained;
+    if ((begins && over(flow.state)) || (dead && (begins || p.key.protocol == ip_protocol::kUdp))) {
+      if (drained) count_end(context, services.service_of(*backend), flow);
+      flows.remove(index, now);
+      begin(i, shared);
+      return false;
+    }
+    if (backend == nullptr) {
+      flows.close(index, kGoneLifetime, now);
+      burst.drop(i, DropReason::service_gone);
+      return false;
+    }
+    return !drained || end_flow(context, services.service_of(*backend), flows, burst, i, index);
   }
 
   [[gnu::noinline]] void begin(unsigned i, bool shared) {
@@ -127,7 +139,7 @@ struct Translator {
       if (!shared) unwanted(i);
       return;
     }
-    const Backend* backend = services.choose(*service, p.key);
+    const Backend* backend = choose(p, flows, beginning(p, *service));
     if (backend == nullptr) return burst.drop(i, DropReason::no_backend);
     if (service->local) return begin_local(i, *service, *backend);
     // A reset ends what is not there: it is passed on to where the flow would be.
@@ -135,6 +147,8 @@ struct Translator {
       const FlowTable::Inserted outcome = insert(p, *service, backend);
       if (outcome != FlowTable::Inserted::done && replies_pass(service->mode))
         return burst.drop(i, reason_of(outcome));
+      // Where its other packets will go, which find no flow either.
+      if (outcome != FlowTable::Inserted::done) backend = services.choose(*service, p.key);
     }
     deliver(p, *backend, !replies_pass(service->mode));
   }
@@ -162,6 +176,10 @@ struct Translator {
                                                 : DropReason::flow_collision;
   }
 
+  [[nodiscard]] Beginning beginning(const Packet& p, const Service& service) const {
+    return {services, service, p.key, *context.slots, flows.hash(p.key), now};
+  }
+
   /// Begins a flow to `backend`, or to another where its replies would look like another flow's, or
   /// where no local port is left.
   FlowTable::Inserted insert(Packet& p, const Service& service, const Backend*& backend) {
@@ -171,10 +189,11 @@ struct Translator {
       if (result.outcome == FlowTable::Inserted::done ||
           result.outcome == FlowTable::Inserted::full)
         break;
-      backend = services.choose(service, p.key, attempt);
+      backend = choose(p, flows, beginning(p, service), attempt);
     }
     if (result.outcome == FlowTable::Inserted::done) {
       p.flow = result.index + 1;
+      if (!service.plain()) flows.scheduling().begun(beginning(p, service), *backend);
       context.slots->add(service.slots.flows, 0);
       context.slots->add(backend->slots.flows, 0);
     }

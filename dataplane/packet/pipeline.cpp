@@ -267,6 +267,7 @@ Pipeline::Pipeline(const PipelineOptions& options)
           balancer::FlowTableOptions{.flows_max = options.flows_max,
                                      .worker = options.worker,
                                      .workers = options.workers,
+                                     .clients_max = options.clients_max,
                                      .seed = options.seed,
                                      .slots = options.slots})),
       neighbours_(std::make_unique<route::Neighbours>(

@@ -25,6 +25,7 @@ struct PipelineOptions {
   TraceChannel* trace = nullptr;  ///< may be null: nothing is traced
   firewall::TrackingSource tracking;
   std::uint32_t flows_max = 262'144;
+  std::uint32_t clients_max = 65'536;  ///< remembered for the persistence of services
   std::uint32_t neighbours_max = 8192;
 };
 

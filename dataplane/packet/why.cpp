@@ -42,6 +42,7 @@ PipelineOptions Rehearsal::with_own(PipelineOptions options) {
   options.trace = &trace_;
   options.tracking.connections_max = kTableSize;
   options.flows_max = kTableSize;
+  options.clients_max = kTableSize;
   options.neighbours_max = kTableSize;
   return options;
 }

@@ -84,7 +84,10 @@ class Explainer {
     const auto& flow = rehearsal_.known().flow;
     const bool goes_on =
         flow && flow->backend_id == snapshot_.balancer->backends()[step.backend - 1].id();
-    return goes_on ? "as its flow says" : "chosen by Maglev";
+    if (goes_on) return "as its flow says";
+    const balancer::Service& service = snapshot_.balancer->services()[step.service - 1];
+    return std::string("chosen by ") +
+           balancer::name_of(balancer::scheduler_for(service, rehearsal_.packet()));
   }
 
   [[nodiscard]] std::string deliver() const {

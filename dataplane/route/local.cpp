@@ -1,7 +1,7 @@
+#include "dataplane/packet/swap.hpp"
 #include "dataplane/route/ethernet.hpp"
 #include "dataplane/route/icmp_error.hpp"
 #include "dataplane/route/stages.hpp"
-#include "dataplane/route/swap.hpp"
 #include "dataplane/route/tcp_reset.hpp"
 
 namespace sluice::route {

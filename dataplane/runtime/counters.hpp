@@ -53,6 +53,8 @@ class CounterBlock {
     if (slot >= size_) return {};
     return {slots_[slot].events.value(), slots_[slot].units.value()};
   }
+  /// Fetches what read() will look at.
+  void prefetch(Slot slot) const { __builtin_prefetch(&slots_[slot < size_ ? slot : kNoSlot]); }
   [[nodiscard]] std::uint32_t size() const { return size_; }
 
  private:

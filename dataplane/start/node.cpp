@@ -44,7 +44,8 @@ Node::Node(const v1::DataplaneConfig& config, std::unique_ptr<nic::Ports> ports,
       publisher_(
           static_cast<std::uint32_t>(config.cores().workers_size() + config.cores().shards_size())),
       facts_(facts_of(config, *ports_)),
-      applier_(publisher_, slots_, facts_, [this](const Sources& sources) { follow(sources); }) {}
+      applier_(publisher_, slots_, clock_, facts_,
+               [this](const Sources& sources) { follow(sources); }) {}
 
 Result<void> Node::start(const v1::DesiredState& initial, const HashSeed& seed) {
   model::Problems ignored;  // apply() says what is wrong with the state; its sizes hold anyway
@@ -58,6 +59,7 @@ Result<void> Node::start(const v1::DesiredState& initial, const HashSeed& seed) 
   options.pipeline.seed = seed;
   options.pipeline.tracking = sources.firewall.tracking;
   options.pipeline.flows_max = config_.flows_max();
+  options.pipeline.clients_max = config_.persistent_clients_max();
   workers_ = std::make_unique<Workers>(options, *ports_, publisher_);
   const std::vector<unsigned> shard_cores(config_.cores().shards().begin(),
                                           config_.cores().shards().end());
@@ -230,12 +232,18 @@ Result<std::unique_ptr<Inquiry>> Node::inquiry_of(const v1::Query& query) const 
     case v1::Query::kWhy:
       return std::make_unique<WhyInquiry>(query.why(), rehearsed_);
     case v1::Query::kTable:
-      return table_inquiry(query.table(), workers_->count());
+      return inquiry_of(query.table());
     case v1::Query::WHAT_NOT_SET:
       break;
   }
   return fail("this data plane has no answer to such a question", {},
               "use a data plane of the control daemon's version");
+}
+
+Result<std::unique_ptr<Inquiry>> Node::inquiry_of(const v1::TableQuery& query) const {
+  std::vector<const CounterBlock*> blocks;
+  workers_->append_blocks(blocks);
+  return table_inquiry(query, std::move(blocks));
 }
 
 void Node::take_results(const Sink& sink) {

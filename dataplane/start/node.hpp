@@ -52,6 +52,7 @@ class Node final : public agent::Plane {
   void make_tracing();
   void make_questions(const WorkersOptions& options);
   [[nodiscard]] Result<std::unique_ptr<Inquiry>> inquiry_of(const v1::Query& query) const;
+  [[nodiscard]] Result<std::unique_ptr<Inquiry>> inquiry_of(const v1::TableQuery& query) const;
   [[nodiscard]] std::string find_trouble();
   void follow(const Sources& sources);
   void sample_ports(agent::Samples& samples);
@@ -62,8 +63,8 @@ class Node final : public agent::Plane {
   SlotRegistry slots_;
   Publisher<Snapshot> publisher_;
   model::NodeFacts facts_;
-  agent::Applier applier_;
   MonotonicClock clock_;
+  agent::Applier applier_;
   RehearsedNode rehearsed_;
   std::unique_ptr<Questions> questions_;  ///< before the workers: they may hold questions of it
   std::unique_ptr<Workers> workers_;

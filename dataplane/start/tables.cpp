@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "dataplane/balancer/inspect.hpp"
+#include "dataplane/balancer/service_table.hpp"
 #include "dataplane/firewall/inspect.hpp"
 #include "dataplane/firewall/tracker.hpp"
 #include "dataplane/packet/names.hpp"
@@ -18,6 +19,7 @@ namespace sluice::start {
 namespace {
 
 constexpr int kRowsPerMessage = 256;
+constexpr std::uint32_t kAllRows = ~std::uint32_t{0};
 
 using Cells = std::vector<std::string>;
 
@@ -215,9 +217,42 @@ class RouteTable final : public Inquiry {
   std::shared_ptr<const Snapshot> live_;
 };
 
+/// The flows at each backend, by the workers' counters: no table is walked.
+class FlowCounts final : public Inquiry {
+ public:
+  FlowCounts(std::uint32_t limit, std::vector<const CounterBlock*> counters)
+      : limit_(limit), counters_(std::move(counters)) {}
+
+  Result<std::vector<WorkerQuestion>> begin(std::shared_ptr<const Snapshot> live) override {
+    live_ = std::move(live);
+    return std::vector<WorkerQuestion>{};
+  }
+  std::vector<WorkerQuestion> take(WorkerQuestion, std::shared_ptr<const Snapshot>) override {
+    return {};
+  }
+  std::vector<v1::QueryResult> results() override {
+    Rows rows({"service", "backend", "flows"}, limit_);
+    const balancer::ServiceTable& services = *live_->balancer;
+    for (const balancer::Backend& backend : services.backends()) {
+      std::uint64_t flows = 0;
+      for (const CounterBlock* of_worker : counters_) flows += flows_at(*of_worker, backend);
+      rows.add({services.service_name(backend.service),
+                services.backend_name(services.index_of(backend)), std::to_string(flows)});
+    }
+    return rows.take(services.backends().size());
+  }
+
+ private:
+  const std::uint32_t limit_;
+  const std::vector<const CounterBlock*> counters_;
+  std::shared_ptr<const Snapshot> live_;
+};
+
 }  // namespace
 
-Result<std::unique_ptr<Inquiry>> table_inquiry(const v1::TableQuery& query, std::uint16_t workers) {
+Result<std::unique_ptr<Inquiry>> table_inquiry(const v1::TableQuery& query,
+                                               std::vector<const CounterBlock*> counters) {
+  const auto workers = static_cast<std::uint16_t>(counters.size());
   const std::uint32_t limit = query.limit() == 0 ? kRowsDefault : query.limit();
   if (limit > kRowsMax)
     return fail(fmt::format("{} rows are too many", limit), "limit",
@@ -227,9 +262,11 @@ Result<std::unique_ptr<Inquiry>> table_inquiry(const v1::TableQuery& query, std:
     return std::make_unique<WorkersTable<Connections>>(limit, workers);
   if (query.table() == "neighbours")
     return std::make_unique<WorkersTable<Neighbours>>(limit, workers);
+  if (query.table() == "flow-counts")
+    return std::make_unique<FlowCounts>(query.limit() == 0 ? kAllRows : limit, std::move(counters));
   if (query.table() == "routes") return std::make_unique<RouteTable>(limit);
   return fail("there is no table '" + query.table() + "'", "table",
-              "use flows, connections, neighbours or routes");
+              "use flows, flow-counts, connections, neighbours or routes");
 }
 
 }  // namespace sluice::start

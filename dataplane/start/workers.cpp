@@ -157,6 +157,8 @@ void Workers::sample_loop(agent::Samples& samples, std::uint16_t index) const {
   total("worker_busy_turns_total", loop.busy_turns.value());
   total("worker_sleeps_total", loop.sleeps.value());
   total("trace_records_lost_total", lanes_[index]->trace.records.refused());
+  const balancer::FlowTable& flows = lanes_[index]->worker.pipeline().flows();
+  total("persistent_clients_refused_total", flows.scheduling().clients().refused().value());
   sample_bursts(samples, worker, lanes_[index]->worker);
 }
 

@@ -172,6 +172,13 @@ class Tour:
         done = self.lab.sluice("history", check=False)
         self.judge("Change: the history knows them", f"$ sluice history\n{done.stdout.rstrip()}",
                    lambda t: len(t.splitlines()) > 5)
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", dir=STATE.parent) as file:
+            file.write(reweighted(STATE.read_text(), (1, 0, 1)))
+            file.flush()
+            done = self.lab.sluice("diff", "-f", file.name, check=False)
+        self.judge("Change: a dry run tells what share of a table and how many flows it would move",
+                   f"$ sluice diff -f drained.yaml\n{done.stdout.rstrip()}",
+                   lambda t: "% of 65537 slots move" in t and "are let finish" in t)
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             file.write("kind: Service\nname: web\nspec:\n  addresses: [198.18.100.80]\n  port: eighty\n")
             file.flush()

@@ -10,6 +10,7 @@
 #include "control/model/compile.hpp"
 #include "dataplane/agent/applier.hpp"
 #include "dataplane/agent/state_file.hpp"
+#include "dataplane/runtime/monotonic_clock.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -41,7 +42,8 @@ model::NodeFacts facts() {
 void apply(const v1::Snapshot& stored) {
   Publisher<Snapshot> publisher(1);
   SlotRegistry slots(256);
-  agent::Applier applier(publisher, slots, facts(), [](const Sources&) {});
+  MonotonicClock clock;
+  agent::Applier applier(publisher, slots, clock, facts(), [](const Sources&) {});
   const auto problems = applier.apply(stored);
   require(problems.empty() == (publisher.live() != nullptr), "refused is not live");
   for (const v1::Problem& problem : problems)

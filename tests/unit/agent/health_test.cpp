@@ -4,6 +4,7 @@
 #include "control/model/yaml.hpp"
 #include "dataplane/agent/applier.hpp"
 #include "dataplane/balancer/service_table.hpp"
+#include "dataplane/runtime/monotonic_clock.hpp"
 
 namespace sluice::agent {
 namespace {
@@ -67,8 +68,9 @@ class ApplierHealth : public testing::Test {
   Publisher<Snapshot> publisher_{1};
   Publisher<Snapshot>::Reader reader_;
   SlotRegistry slots_{1024};
+  MonotonicClock clock_;
   int followed_ = 0;
-  Applier applier_{publisher_, slots_, {}, [this](const Sources&) { ++followed_; }};
+  Applier applier_{publisher_, slots_, clock_, {}, [this](const Sources&) { ++followed_; }};
 };
 
 TEST_F(ApplierHealth, IsInForceAtOnceAndOnlyWhereItIsSaid) {

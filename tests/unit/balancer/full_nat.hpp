@@ -13,12 +13,16 @@ inline Prefix prefix(std::string_view text) {
   return *Prefix::parse(text);
 }
 
-/// web and echo in full NAT from 198.18.2.0/30 and 2001:2:0:2::/126.
+inline std::vector<Prefix> local_prefixes() {
+  return {prefix("198.18.2.0/30"), prefix("2001:2:0:2::/126")};
+}
+
+/// web and echo in full NAT from those.
 inline Source full_nat_source() {
   Source source = lab_source();
   for (const std::size_t i : {0U, 2U}) {
     source.services[i].mode = Mode::full_nat;
-    source.services[i].local.addresses = {prefix("198.18.2.0/30"), prefix("2001:2:0:2::/126")};
+    source.services[i].local.addresses = local_prefixes();
   }
   return source;
 }

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/balancer/flow_table.hpp"
 #include "dataplane/balancer/service_table.hpp"
 #include "tests/support/stage_harness.hpp"
 
@@ -58,7 +59,8 @@ inline Source lab_source() {
 /// One worker's balancer.
 struct Balancer {
   explicit Balancer(Source initial = lab_source(), std::uint16_t workers = 1,
-                    std::uint16_t worker = 0, MemoryPool::Layout layout = {})
+                    std::uint16_t worker = 0, MemoryPool::Layout layout = {},
+                    std::uint32_t clients = 1024)
       : harness(layout), source(std::move(initial)) {
     apply();
     FlowTableOptions options;
@@ -66,6 +68,7 @@ struct Balancer {
     options.worker = worker;
     options.workers = workers;
     options.seed = harness.context.seed;
+    options.clients_max = clients;
     options.slots = &harness.slots;
     flows = std::make_unique<FlowTable>(options);
     harness.context.worker = worker;

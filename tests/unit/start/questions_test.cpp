@@ -72,6 +72,10 @@ class QuestionsTest : public testing::Test {
     return query;
   }
 
+  [[nodiscard]] std::vector<const CounterBlock*> counters() {
+    return {workers_[0]->context().slots, workers_[1]->context().slots};
+  }
+
   std::vector<std::unique_ptr<test::World>> workers_;
   std::shared_ptr<const Snapshot> live_;
   RehearsedNode node_;
@@ -165,7 +169,7 @@ TEST_F(QuestionsTest, TablesHaveTheRowsOfEveryWorker) {
     const auto frame = test::packet().ip("198.18.0.2", "198.18.100.82").udp(client, 7).build();
     workers_[port % 2]->run(frame, 0);
   }
-  const Results all = ask(*table_inquiry(table("flows"), 2));
+  const Results all = ask(*table_inquiry(table("flows"), counters()));
   ASSERT_EQ(1U, all.size());
   EXPECT_EQ("worker", all[0].columns(0));
   ASSERT_EQ(5, all[0].rows_size());
@@ -174,11 +178,25 @@ TEST_F(QuestionsTest, TablesHaveTheRowsOfEveryWorker) {
   EXPECT_EQ("198.18.100.82:7", all[0].rows(0).cells(3));
   EXPECT_EQ("echo", all[0].rows(0).cells(4));
   EXPECT_EQ("fresh", all[0].rows(0).cells(7));
-  const Results two = ask(*table_inquiry(table("flows", 2), 2));
+  const Results two = ask(*table_inquiry(table("flows", 2), counters()));
   EXPECT_EQ(2, two[0].rows_size());
   EXPECT_EQ(5U, two[0].total());
-  EXPECT_EQ(5, ask(*table_inquiry(table("connections"), 2))[0].rows_size());
-  EXPECT_EQ(2, ask(*table_inquiry(table("neighbours", 2), 2))[0].rows_size());
+  EXPECT_EQ(5, ask(*table_inquiry(table("connections"), counters()))[0].rows_size());
+  EXPECT_EQ(2, ask(*table_inquiry(table("neighbours", 2), counters()))[0].rows_size());
+}
+
+TEST_F(QuestionsTest, FlowCountsAreSumsOverWorkers) {
+  for (std::uint16_t port = 1; port <= 5; ++port) {
+    const auto client = static_cast<std::uint16_t>(5000 + port);
+    const auto frame = test::packet().ip("198.18.0.2", "198.18.100.82").udp(client, 7).build();
+    workers_[port % 2]->run(frame, 0);
+  }
+  const Results all = ask(*table_inquiry(table("flow-counts"), counters()));
+  ASSERT_EQ(1U, all.size());
+  std::map<std::string, int> by_service;
+  for (const v1::TableRow& row : all[0].rows()) by_service[row.cells(0)] += std::stoi(row.cells(2));
+  EXPECT_EQ(5, by_service.at("echo"));
+  EXPECT_EQ(0, by_service.at("web"));
 }
 
 TEST_F(QuestionsTest, LongTablesComeInSeveralMessages) {
@@ -188,7 +206,7 @@ TEST_F(QuestionsTest, LongTablesComeInSeveralMessages) {
                          .udp(static_cast<std::uint16_t>(10'000 + port), 99)
                          .build(),
                      0);
-  const Results results = ask(*table_inquiry(table("connections", 1000), 2));
+  const Results results = ask(*table_inquiry(table("connections", 1000), counters()));
   ASSERT_EQ(3U, results.size());
   EXPECT_FALSE(results[0].last());
   EXPECT_TRUE(results[2].last());
@@ -196,7 +214,7 @@ TEST_F(QuestionsTest, LongTablesComeInSeveralMessages) {
 }
 
 TEST_F(QuestionsTest, TheRouteTableNamesWhatLeadsWhere) {
-  const Results results = ask(*table_inquiry(table("routes"), 2));
+  const Results results = ask(*table_inquiry(table("routes"), counters()));
   std::map<std::string, std::string> routes;
   for (const v1::TableRow& row : results[0].rows()) {
     std::string text;
@@ -210,12 +228,13 @@ TEST_F(QuestionsTest, TheRouteTableNamesWhatLeadsWhere) {
 }
 
 TEST_F(QuestionsTest, TablesThatAreNotThereAndLimitsThatAreTooLarge) {
-  EXPECT_THAT(table_inquiry(table("chairs"), 2).error().text(), HasSubstr("use flows"));
-  EXPECT_THAT(table_inquiry(table("flows", 10'001), 2).error().text(), HasSubstr("10000 at most"));
+  EXPECT_THAT(table_inquiry(table("chairs"), counters()).error().text(), HasSubstr("use flows"));
+  EXPECT_THAT(table_inquiry(table("flows", 10'001), counters()).error().text(),
+              HasSubstr("10000 at most"));
 }
 
 TEST_F(QuestionsTest, AWorkerThatDoesNotAnswerIsNamed) {
-  questions_.ask(5, *table_inquiry(table("flows"), 2));
+  questions_.ask(5, *table_inquiry(table("flows"), counters()));
   EXPECT_TRUE(turn(kSecond).empty());
   answer(0);
   EXPECT_TRUE(turn(2 * kSecond).empty());
@@ -225,18 +244,18 @@ TEST_F(QuestionsTest, AWorkerThatDoesNotAnswerIsNamed) {
   EXPECT_THAT(results[0].problems(0).what(), HasSubstr("worker 1 does not answer"));
   // It wakes up late; what it was asked is still there for it, and later questions are answered.
   answer(1);
-  EXPECT_EQ(1U, ask(*table_inquiry(table("flows"), 2)).size());
+  EXPECT_EQ(1U, ask(*table_inquiry(table("flows"), counters())).size());
 }
 
 TEST_F(QuestionsTest, AWorkerIsAskedNoMoreThanItsRingHolds) {
   Nanoseconds now = kSecond;
   for (std::uint32_t n = 0; n < QuestionChannel::kQuestionsMax; ++n) {
-    questions_.ask(n, *table_inquiry(table("flows"), 2));
+    questions_.ask(n, *table_inquiry(table("flows"), counters()));
     (void)turn(now);
     now += Questions::kPatience;
     EXPECT_EQ(1U, turn(now).size());
   }
-  questions_.ask(99, *table_inquiry(table("flows"), 2));
+  questions_.ask(99, *table_inquiry(table("flows"), counters()));
   const Results results = turn(now);
   ASSERT_EQ(1U, results.size());
   EXPECT_THAT(results[0].problems(0).what(), HasSubstr("has not answered earlier questions"));
@@ -244,7 +263,7 @@ TEST_F(QuestionsTest, AWorkerIsAskedNoMoreThanItsRingHolds) {
 
 TEST_F(QuestionsTest, MoreQuestionsThanMayWaitAreRefused) {
   for (std::uint64_t id = 0; id < Questions::kWaitingMax + 2; ++id)
-    questions_.ask(id, *table_inquiry(table("flows"), 2));
+    questions_.ask(id, *table_inquiry(table("flows"), counters()));
   const Results results = turn();
   ASSERT_EQ(2U, results.size());
   EXPECT_EQ(Questions::kWaitingMax, results[0].id());
@@ -253,7 +272,7 @@ TEST_F(QuestionsTest, MoreQuestionsThanMayWaitAreRefused) {
 
 TEST_F(QuestionsTest, BeforeTheFirstStateThereIsNothingToAsk) {
   live_ = nullptr;
-  EXPECT_THAT(ask(*table_inquiry(table("flows"), 2))[0].problems(0).what(),
+  EXPECT_THAT(ask(*table_inquiry(table("flows"), counters()))[0].problems(0).what(),
               HasSubstr("no state is in force"));
 }
 

@@ -1,4 +1,4 @@
-#include "dataplane/balancer/maglev.hpp"
+#include "dataplane/balancer/schedule/maglev.hpp"
 
 #include <algorithm>
 #include <cassert>
