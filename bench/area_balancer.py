@@ -54,7 +54,7 @@ def swaps(core, seconds, count):
             runs = [ours("null", "balance", core, seconds, flows=FLOWS, services=services, backends=backends,
                          times="yes", swaps=rate) for _ in range(count)]
             name = f"{services} services of {backends}, {rate} swaps/s"
-            report.figure(f"{name}: swaps done", "1/s", [r["swaps"] / r["seconds"] for r in runs])
+            report.figure(f"{name}: swaps done", "1/s", [r["swaps_per_second"] for r in runs])
             for place, part in enumerate(("median", "99 %", "99.9 %")):
                 report.figure(f"{name}: {part}", "us/burst", [r["burst_us"][place] for r in runs])
     return report.data

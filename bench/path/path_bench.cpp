@@ -127,8 +127,8 @@ void fill_ring(PortQueue& queue, PacketPool& pool) {
 
 struct Measured {
   std::uint64_t packets = 0, dropped = 0;
-  double seconds = 0;  ///< of the processor
-  std::uint64_t swaps = 0;
+  double seconds = 0;                ///< of the processor
+  double swaps = 0;                  ///< a second
   std::array<double, 3> burst_us{};  ///< median, 99th and 99.9th percentile of a turn
 };
 
@@ -203,14 +203,13 @@ void print(const Options& options, const Measured& measured, double stamp_ns) {
   std::printf(
       "{\"case\": \"%s\", \"mode\": \"%s\", \"flows\": %u, \"packets\": %llu, \"dropped\": %llu, "
       "\"seconds\": %.4f, \"mpps\": %.3f, \"cycles_per_packet\": %.1f, \"stamp_ns\": %.3f, "
-      "\"swaps\": %llu, \"burst_us\": [%.2f, %.2f, %.2f]}\n",
+      "\"swaps_per_second\": %.2f, \"burst_us\": [%.2f, %.2f, %.2f]}\n",
       options.load.name.c_str(), options.mode.c_str(), options.load.flows,
       static_cast<unsigned long long>(measured.packets),
       static_cast<unsigned long long>(measured.dropped), measured.seconds,
       packets / measured.seconds / 1e6,
-      measured.seconds * static_cast<double>(rte_get_tsc_hz()) / packets, stamp_ns,
-      static_cast<unsigned long long>(measured.swaps), measured.burst_us[0], measured.burst_us[1],
-      measured.burst_us[2]);
+      measured.seconds * static_cast<double>(rte_get_tsc_hz()) / packets, stamp_ns, measured.swaps,
+      measured.burst_us[0], measured.burst_us[1], measured.burst_us[2]);
 }
 
 [[nodiscard]] WorkerOptions worker_options(const Options& options, CounterBlock& slots,

@@ -1,6 +1,5 @@
 #include "bench/path/swapper.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -34,10 +33,11 @@ Swapper::Swapper(Sources sources, SlotRegistry& slots, Publisher<Snapshot>& publ
         run(stop);
       }) {}
 
-std::uint64_t Swapper::stop() {
+double Swapper::stop() {
   thread_.request_stop();
   thread_.join();
-  return swaps_;
+  const std::chrono::duration<double> ran = std::chrono::steady_clock::now() - begun_;
+  return static_cast<double>(swaps_) / ran.count();
 }
 
 void Swapper::change() {
@@ -53,7 +53,7 @@ void Swapper::run(const std::stop_token& stop) {
   auto next = std::chrono::steady_clock::now();
   while (!stop.stop_requested()) {
     change();
-    auto snapshot = compile(sources_, swaps_ + 2, slots_);
+    auto snapshot = compile(sources_, swaps_ + 2, slots_, publisher_.live().get());
     if (!snapshot) {
       std::fprintf(stderr, "path_bench: %s\n", snapshot.error().front().text().c_str());
       std::abort();

@@ -1,6 +1,7 @@
 /// Configurations that change while a worker runs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -18,8 +19,8 @@ class Swapper {
   Swapper(Sources sources, SlotRegistry& slots, Publisher<Snapshot>& publisher, unsigned rate,
           unsigned busy_core);
 
-  /// Ends the thread; says how many times it published.
-  [[nodiscard]] std::uint64_t stop();
+  /// Ends the thread; says how many times a second it published.
+  [[nodiscard]] double stop();
 
  private:
   void run(const std::stop_token& stop);
@@ -30,6 +31,7 @@ class Swapper {
   Publisher<Snapshot>& publisher_;
   unsigned rate_;
   std::uint64_t swaps_ = 0;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   std::jthread thread_;
 };
 

@@ -20,7 +20,7 @@ std::vector<v1::Problem> Applier::apply(const v1::Snapshot& snapshot, const mode
     HealthBook health = health_.kept_for(snapshot.state());
     for (balancer::ServiceSource& service : sources.balancer.services) health.mark(service);
     DrainBook drains = drains_.next(sources.balancer, clock_.now());
-    if (auto compiled = compile(sources, snapshot.revision(), slots_)) {
+    if (auto compiled = compile(sources, snapshot.revision(), slots_, publisher_.live().get())) {
       publisher_.publish(*std::move(compiled));
       follow_(sources);
       drains_ = std::move(drains);

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <bit>
 #include <set>
+#include <string_view>
 #include <tuple>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -55,8 +57,12 @@ std::string protocol_text(std::uint8_t protocol) {
 
 class Compiler {
  public:
-  Compiler(const Source& source, SlotRegistry& slots, const Ways& ways)
-      : source_(source), slots_(slots), ways_(ways) {}
+  Compiler(const Source& source, SlotRegistry& slots, const Ways& ways, const ServiceTable* before)
+      : source_(source), slots_(slots), ways_(ways) {
+    if (before == nullptr) return;
+    for (std::uint32_t i = 0; i < before->services_.size(); ++i)
+      before_.emplace(before->service_names_[i], &before->services_[i]);
+  }
 
   tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> run() {
     for (const ServiceSource& service : source_.services)
@@ -193,7 +199,7 @@ class Compiler {
       listeners_.push_back({address, source.port, source.protocol, true, index});
       auto& table = service.tables[family_of(address)];
       if (table != nullptr) continue;
-      table = maglev_of(source, family_of(address));
+      table = maglev_of(source, family_of(address), table_before(source, family_of(address)));
       service.lineups[family_of(address)] = lineup_of(source, family_of(address));
     }
     table_->services_.push_back(std::move(service));
@@ -217,6 +223,13 @@ class Compiler {
     table_->by_id_[backend.id()] = static_cast<std::uint32_t>(table_->backends_.size()) + 1;
     table_->backends_.push_back(backend);
     table_->backend_names_.push_back(source.name);
+  }
+
+  /// That of the service of this name before, if there was one.
+  [[nodiscard]] std::shared_ptr<const MaglevTable> table_before(const ServiceSource& source,
+                                                                unsigned family) const {
+    const auto found = before_.find(source.name);
+    return found == before_.end() ? nullptr : found->second->tables[family];
   }
 
   void add_local(const ServiceSource& source, Service& service) {
@@ -270,6 +283,7 @@ class Compiler {
   const Source& source_;
   SlotRegistry& slots_;
   const Ways& ways_;
+  std::unordered_map<std::string_view, const Service*> before_;
   std::vector<Error> errors_;
   bool slots_exhausted_ = false;
   std::set<std::string> names_;
@@ -280,10 +294,9 @@ class Compiler {
   std::shared_ptr<ServiceTable> table_ = std::make_shared<ServiceTable>();
 };
 
-tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> compile(const Source& source,
-                                                                              SlotRegistry& slots,
-                                                                              const Ways& ways) {
-  return Compiler(source, slots, ways).run();
+tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> compile(
+    const Source& source, SlotRegistry& slots, const Ways& ways, const ServiceTable* before) {
+  return Compiler(source, slots, ways, before).run();
 }
 
 std::shared_ptr<const ServiceTable> with_health(const ServiceTable& before, const Source& source,
@@ -296,7 +309,7 @@ std::shared_ptr<const ServiceTable> with_health(const ServiceTable& before, cons
       set_alive(table->backends_[service.first_backend + b], from, from.backends[b]);
     for (unsigned family = 0; family < service.tables.size(); ++family) {
       if (service.tables[family] == nullptr) continue;
-      service.tables[family] = maglev_of(from, family);
+      service.tables[family] = maglev_of(from, family, service.tables[family]);
       service.lineups[family] = lineup_of(from, family);
     }
   }

@@ -14,9 +14,11 @@ class ServiceTable;
 class FlowTable;
 
 /// All mistakes of the source are found, not only the first. `ways` tells of the routes of the same
-/// configuration, for tunnels; without it every way is Way{}.
+/// configuration, for tunnels; without it every way is Way{}. Tables that `before` has the same are
+/// shared with it: they are nearly all of the work.
 [[nodiscard]] tl::expected<std::shared_ptr<const ServiceTable>, std::vector<Error>> compile(
-    const Source& source, SlotRegistry& slots, const Ways& ways = {});
+    const Source& source, SlotRegistry& slots, const Ways& ways = {},
+    const ServiceTable* before = nullptr);
 
 /// Before tracking: looks every packet up in the flow table, once. Replies of NAT backends get the
 /// service's address back (kRestored), so that tracking and rules see both directions of what the

@@ -98,13 +98,15 @@ std::vector<std::array<std::uint32_t, 2>> hops_to(const balancer::ServiceTable& 
 
 tl::expected<std::shared_ptr<const Snapshot>, std::vector<Error>> compile(const Sources& sources,
                                                                           std::uint64_t revision,
-                                                                          SlotRegistry& slots) {
+                                                                          SlotRegistry& slots,
+                                                                          const Snapshot* before) {
   auto snapshot = std::make_shared<Snapshot>();
   std::vector<Error> errors;
   snapshot->revision = revision;
   keep(route::compile(with_locals(sources)), snapshot->route, errors);
   keep(firewall::compile(sources.firewall, slots), snapshot->firewall, errors);
-  keep(balancer::compile(sources.balancer, slots, ways_of(snapshot->route.get())),
+  keep(balancer::compile(sources.balancer, slots, ways_of(snapshot->route.get()),
+                         before != nullptr ? before->balancer.get() : nullptr),
        snapshot->balancer, errors);
   keep(dns::compile(sources.dns, slots), snapshot->dns, errors);
   if (!errors.empty()) return tl::unexpected(std::move(errors));

@@ -49,8 +49,9 @@ struct Snapshot {
 };
 
 /// Compiles every room; all mistakes of all rooms are returned. Service and name server addresses
-/// are added to the route's local addresses here.
+/// are added to the route's local addresses here. What `before` has the same may be shared with it.
 [[nodiscard]] tl::expected<std::shared_ptr<const Snapshot>, std::vector<Error>> compile(
-    const Sources& sources, std::uint64_t revision, SlotRegistry& slots);
+    const Sources& sources, std::uint64_t revision, SlotRegistry& slots,
+    const Snapshot* before = nullptr);
 
 }  // namespace sluice

@@ -22,10 +22,12 @@ std::uint32_t share_of(const ServiceSource& service, const BackendSource& backen
   return is_alive(service, backend, family) ? backend.weight : 0;
 }
 
-std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family) {
+std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service, unsigned family,
+                                             const std::shared_ptr<const MaglevTable>& before) {
   std::vector<MaglevMember> members;
   for (const BackendSource& backend : service.backends)
     members.push_back({backend.name, share_of(service, backend, family)});
+  if (before != nullptr && before->made_of(members, service.table_size)) return before;
   return std::make_shared<MaglevTable>(members, service.table_size);
 }
 

@@ -22,9 +22,10 @@ namespace sluice::balancer {
 [[nodiscard]] std::uint32_t share_of(const ServiceSource& service, const BackendSource& backend,
                                      unsigned family);
 
-/// The table of the backends that get new flows.
-[[nodiscard]] std::shared_ptr<const MaglevTable> maglev_of(const ServiceSource& service,
-                                                           unsigned family);
+/// The table of the backends that get new flows: `before`, which may be null, if it is the same.
+[[nodiscard]] std::shared_ptr<const MaglevTable> maglev_of(
+    const ServiceSource& service, unsigned family,
+    const std::shared_ptr<const MaglevTable>& before = nullptr);
 
 /// For schedulers that look at backends one by one.
 struct Lineup {

@@ -53,6 +53,10 @@ void take_slot(Walk& walk, std::span<std::uint16_t> slots) {
 
 MaglevTable::MaglevTable(std::span<const MaglevMember> members, std::uint32_t size) {
   assert(members.size() <= size && members.size() < kUnfilled);
+  made_for_ = size;
+  made_of_.reserve(members.size());
+  for (const MaglevMember& member : members)
+    made_of_.push_back({std::string(member.name), member.weight});
   std::vector<Walk> walks;
   std::uint32_t heaviest = 0;
   for (std::size_t i = 0; i < members.size(); ++i) {
@@ -75,6 +79,14 @@ MaglevTable::MaglevTable(std::span<const MaglevMember> members, std::uint32_t si
       if (--left == 0) return;
     }
   }
+}
+
+bool MaglevTable::made_of(std::span<const MaglevMember> members, std::uint32_t size) const {
+  return size == made_for_ &&
+         std::equal(members.begin(), members.end(), made_of_.begin(), made_of_.end(),
+                    [](const MaglevMember& a, const Member& b) {
+                      return a.weight == b.weight && a.name == b.name;
+                    });
 }
 
 }  // namespace sluice::balancer

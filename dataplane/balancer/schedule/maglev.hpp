@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,9 @@ class MaglevTable {
   /// weight the table is empty. Costs one step a slot and some, about a millisecond at 65,537.
   MaglevTable(std::span<const MaglevMember> members, std::uint32_t size);
 
+  /// It was made of the same, in the same order, so that it need not be made again.
+  [[nodiscard]] bool made_of(std::span<const MaglevMember> members, std::uint32_t size) const;
+
   [[nodiscard]] bool empty() const { return slots_.empty(); }
   /// Index of the member that a hash belongs to; only for a table that is not empty.
   [[nodiscard]] std::uint16_t choose(std::uint64_t hash) const {
@@ -35,7 +39,14 @@ class MaglevTable {
   [[nodiscard]] std::span<const std::uint16_t> slots() const { return slots_; }
 
  private:
+  struct Member {
+    std::string name;
+    std::uint32_t weight;
+  };
+
   std::vector<std::uint16_t> slots_;
+  std::vector<Member> made_of_;
+  std::uint32_t made_for_ = 0;  ///< size
 };
 
 }  // namespace sluice::balancer

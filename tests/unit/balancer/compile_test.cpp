@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -102,6 +104,31 @@ TEST(Compile, BackendsKeepTheirIdentity) {
   }
   EXPECT_EQ(nullptr, after->backend_by_id(before->backends()[0].id()));
   EXPECT_EQ(nullptr, after->backend_by_id(1'000'000));
+}
+
+TEST(Compile, TablesThatStayTheSameAreNotMadeAnew) {
+  SlotRegistry registry(1024);
+  Source source = lab_source();
+  const auto before = *compile(source, registry);
+  source.services[0].backends[1].weight = 7;
+  std::reverse(source.services.begin(), source.services.end());  // found by name, not by place
+  const auto after = *compile(source, registry, {}, before.get());
+  const std::size_t last = source.services.size() - 1;
+  const auto& changed = after->services()[last].tables;
+  EXPECT_NE(before->services()[0].tables, changed);
+  const auto alone = *compile(source, registry);
+  EXPECT_TRUE(std::ranges::equal(alone->services()[last].tables[0]->slots(), changed[0]->slots()));
+  for (std::size_t i = 1; i <= last; ++i)
+    EXPECT_EQ(before->services()[i].tables, after->services()[last - i].tables) << i;
+}
+
+TEST(Compile, TheOrderOfBackendsMakesATableAnother) {
+  SlotRegistry registry(1024);
+  Source source = lab_source();
+  const auto before = *compile(source, registry);
+  std::swap(source.services[0].backends[0], source.services[0].backends[1]);
+  const auto after = *compile(source, registry, {}, before.get());
+  EXPECT_NE(before->services()[0].tables[0], after->services()[0].tables[0]);
 }
 
 }  // namespace
