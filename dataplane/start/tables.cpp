@@ -187,11 +187,9 @@ std::string_view name_of(route::RouteKind kind) {
   return "none";
 }
 
-/// The routes in force are the snapshot's: no worker need be asked.
-class RouteTable final : public Inquiry {
+/// What the snapshot in force tells: no worker need be asked.
+class SnapshotInquiry : public Inquiry {
  public:
-  explicit RouteTable(std::uint32_t limit) : limit_(limit) {}
-
   Result<std::vector<WorkerQuestion>> begin(std::shared_ptr<const Snapshot> live) override {
     live_ = std::move(live);
     return std::vector<WorkerQuestion>{};
@@ -199,6 +197,18 @@ class RouteTable final : public Inquiry {
   std::vector<WorkerQuestion> take(WorkerQuestion, std::shared_ptr<const Snapshot>) override {
     return {};
   }
+
+ protected:
+  explicit SnapshotInquiry(std::uint32_t limit) : limit_(limit) {}
+
+  const std::uint32_t limit_;  ///< of rows
+  std::shared_ptr<const Snapshot> live_;
+};
+
+class RouteTable final : public SnapshotInquiry {
+ public:
+  explicit RouteTable(std::uint32_t limit) : SnapshotInquiry(limit) {}
+
   std::vector<v1::QueryResult> results() override {
     Rows rows({"prefix", "kind", "via", "port", "mac", "ours"}, limit_);
     const route::Table& table = *live_->route;
@@ -211,25 +221,14 @@ class RouteTable final : public Inquiry {
     }
     return rows.take(table.entries().size());
   }
-
- private:
-  const std::uint32_t limit_;
-  std::shared_ptr<const Snapshot> live_;
 };
 
 /// The flows at each backend, by the workers' counters: no table is walked.
-class FlowCounts final : public Inquiry {
+class FlowCounts final : public SnapshotInquiry {
  public:
   FlowCounts(std::uint32_t limit, std::vector<const CounterBlock*> counters)
-      : limit_(limit), counters_(std::move(counters)) {}
+      : SnapshotInquiry(limit), counters_(std::move(counters)) {}
 
-  Result<std::vector<WorkerQuestion>> begin(std::shared_ptr<const Snapshot> live) override {
-    live_ = std::move(live);
-    return std::vector<WorkerQuestion>{};
-  }
-  std::vector<WorkerQuestion> take(WorkerQuestion, std::shared_ptr<const Snapshot>) override {
-    return {};
-  }
   std::vector<v1::QueryResult> results() override {
     Rows rows({"service", "backend", "flows"}, limit_);
     const balancer::ServiceTable& services = *live_->balancer;
@@ -243,9 +242,7 @@ class FlowCounts final : public Inquiry {
   }
 
  private:
-  const std::uint32_t limit_;
   const std::vector<const CounterBlock*> counters_;
-  std::shared_ptr<const Snapshot> live_;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-/// Live tables for operators: `sluice get flows`, flow-counts, connections, neighbours, route-table.
+/// Live tables for operators: `sluice get flows`, flow-counts, connections, neighbours,
+/// route-table.
 #pragma once
 
 #include <cstdint>
