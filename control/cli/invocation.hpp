@@ -29,6 +29,7 @@ struct Invocation {
   bool replace = false;
   std::string comment;
   std::string wait = "5s";  ///< for data planes to acknowledge
+  std::string stagger;      ///< time between the steps of a change; empty: in one
   std::uint64_t base_revision = 0;
   std::string kind;
   std::string name;

@@ -91,11 +91,19 @@ class CommandLine {
     CLI::App& apply_app = add("apply", "Add or replace documents", apply);
     add_files(apply_app);
     apply_app.add_flag("--dry-run", invocation_.dry_run, "only say what would change");
+    apply_app
+        .add_option("--stagger", invocation_.stagger,
+                    "in as few steps as max_disruption of the services allows, this long between "
+                    "them; with --dry-run, say which")
+        ->type_name("PAUSE");
     apply_app.add_flag("--replace", invocation_.replace, "delete documents that are not given");
     apply_app.add_option("--base-revision", invocation_.base_revision,
                          "refuse if another is in force");
     apply_app.add_option("-m,--comment", invocation_.comment, "shown by history");
     add_wait(apply_app);
+    apply_app.footer(
+        "With --stagger, Ctrl-C between two steps leaves the last one in force. The same command "
+        "goes on from there; `sluice rollback` goes back.");
 
     CLI::App& diff_app =
         add("diff",

@@ -56,6 +56,15 @@ void print_problems(const std::vector<v1::Problem>& problems, std::size_t not_ke
   if (not_kept != 0) std::cerr << "sluice: and " << not_kept << " more\n";
 }
 
+void print_nodes(const v1::ApplyResponse& response) {
+  for (const v1::NodeStatus& node : response.nodes()) {
+    if (node.state() == "applied") continue;
+    std::cerr << "sluice: node " << node.node() << ": " << node.state();
+    if (node.state() == "pending") std::cerr << ", has revision " << node.revision();
+    std::cerr << "; see `sluice status`\n";
+  }
+}
+
 std::string labels_text(const v1::Sample& sample) {
   std::string out;
   for (const v1::Label& label : sample.labels()) {

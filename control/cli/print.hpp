@@ -30,6 +30,9 @@ Exit wrong_usage(const std::string& what);
 /// Each problem as "FILE:LINE:COLUMN: what; what to do" on standard error.
 void print_problems(const std::vector<v1::Problem>& problems, std::size_t not_kept = 0);
 
+/// Data planes that have not taken what was applied, on standard error.
+void print_nodes(const v1::ApplyResponse& response);
+
 /// "{a="1", b="2"}" without the braces, "worker" and "node" included.
 [[nodiscard]] std::string labels_text(const v1::Sample& sample);
 /// A whole number as it is, another with three significant digits.

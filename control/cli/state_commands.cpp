@@ -5,6 +5,7 @@
 #include "control/cli/commands.hpp"
 #include "control/cli/load.hpp"
 #include "control/cli/print.hpp"
+#include "control/cli/stagger.hpp"
 #include "control/model/diff.hpp"
 #include "control/model/format.hpp"
 #include "control/model/preview.hpp"
@@ -45,15 +46,6 @@ Result<v1::ApplyRequest> request_of(const Invocation& invocation, const v1::Desi
   return request;
 }
 
-void print_nodes(const v1::ApplyResponse& response) {
-  for (const v1::NodeStatus& node : response.nodes()) {
-    if (node.state() == "applied") continue;
-    std::cerr << "sluice: node " << node.node() << ": " << node.state();
-    if (node.state() == "pending") std::cerr << ", has revision " << node.revision();
-    std::cerr << "; see `sluice status`\n";
-  }
-}
-
 /// Prints an answer; `places` turns paths into lines where the documents came from files.
 Exit answer(const Invocation& invocation, v1::ApplyResponse response,
             const model::Places& places = {}) {
@@ -68,6 +60,7 @@ Exit answer(const Invocation& invocation, v1::ApplyResponse response,
       for (const std::string& line : model::lines_of(change.preview()))
         std::cout << "    " << line << '\n';
     }
+    print_steps(response);
   }
   print_problems({response.problems().begin(), response.problems().end()});
   if (refused) {
@@ -91,8 +84,15 @@ Exit answer(const Invocation& invocation, v1::ApplyResponse response,
 Exit apply(const Invocation& invocation) {
   model::LoadedState loaded;
   if (!load_right(invocation, loaded)) return Exit::refused;
-  const auto request = request_of(invocation, loaded.state);
+  auto request = request_of(invocation, loaded.state);
   if (!request) return wrong_usage("--wait: " + request.error().text());
+  if (!invocation.stagger.empty()) {
+    const auto pause = model::parse_duration(invocation.stagger);
+    if (!pause) return wrong_usage("--stagger: " + pause.error().text());
+    if (!invocation.dry_run)
+      return apply_in_steps(invocation, *std::move(request), *pause, loaded.places);
+    request->set_stagger_step(1);
+  }
   const auto client = Client::connect(invocation.target);
   if (!client) return failed(client.error());
   auto response = (*client)->apply(*request);

@@ -8,6 +8,7 @@
 #include "control/model/diff.hpp"
 #include "control/model/format.hpp"
 #include "control/model/kinds.hpp"
+#include "control/model/stagger.hpp"
 #include "control/model/validate.hpp"
 #include "dataplane/runtime/log.hpp"
 
@@ -45,6 +46,14 @@ void add_backends(const std::vector<health::Status>& statuses, v1::DocumentFacts
     one.set_since_unix(status.since_unix);
     one.set_checked_unix(status.checked_unix);
   }
+}
+
+/// Names the step, unless it is the whole change.
+std::string comment_of(const std::string& given, std::uint32_t step,
+                       const v1::ApplyResponse& response) {
+  if (step == 0 || (step == 1 && response.steps(0).last())) return given;
+  const std::string name = "step " + std::to_string(step) + " of a staggered change";
+  return given.empty() ? name : given + " (" + name + ")";
 }
 
 bool is_about(const v1::Sample& sample, const std::string& label, const std::string& name) {
@@ -102,15 +111,7 @@ Result<std::optional<std::uint64_t>> Keeper::decide(const Request& request, cons
   }
   if (response.problems_size() != 0) return std::nullopt;
 
-  std::vector<v1::Change> changes = model::diff(state_, wanted->state);
-  const bool guarded = request.guarded && model::is_guarded(wanted->state, changes);
-  if (guarded || request.dry_run) {
-    model::Problems problems;
-    model::add_previews(state_, wanted->state, unhealthy(), changes);
-    if (request.guarded) model::check_disruption(wanted->state, changes, problems);
-    for (const v1::Problem& p : problems.list()) *response.add_problems() = p;
-  }
-  for (v1::Change& c : changes) {
+  for (v1::Change& c : compare(request, wanted->state, response)) {
     if (!request.dry_run) c.clear_preview();  // history keeps what was done
     *response.add_changes() = std::move(c);
   }
@@ -126,7 +127,7 @@ Result<std::optional<std::uint64_t>> Keeper::decide(const Request& request, cons
   info.set_parent(current_);
   info.set_time_unix(time_());
   info.set_author(request.author);
-  info.set_comment(request.comment);
+  info.set_comment(comment_of(request.comment, request.stagger_step, response));
   *info.mutable_changes() = response.changes();
   const auto number = store_.commit(info, wanted->state, revisions_max_);
   if (!number) return tl::unexpected(number.error());
@@ -137,6 +138,34 @@ Result<std::optional<std::uint64_t>> Keeper::decide(const Request& request, cons
   return current_;
 }
 
+std::vector<v1::Change> Keeper::compare(const Request& request, v1::DesiredState& wanted,
+                                        v1::ApplyResponse& response) const {
+  std::vector<v1::Change> changes = model::diff(state_, wanted);
+  if (changes.empty()) return changes;
+  const bool staggered = request.stagger_step != 0;
+  if (staggered && !request.dry_run) return compare_step(wanted, response);
+  const bool guarded = request.guarded && !staggered && model::is_guarded(wanted, changes);
+  if (guarded || request.dry_run) {
+    model::Problems problems;
+    model::add_previews(state_, wanted, unhealthy(), changes);
+    if (guarded) model::check_disruption(wanted, changes, problems);
+    for (const v1::Problem& p : problems.list()) *response.add_problems() = p;
+  }
+  return changes;
+}
+
+std::vector<v1::Change> Keeper::compare_step(v1::DesiredState& wanted,
+                                             v1::ApplyResponse& response) const {
+  model::Problems problems;
+  model::Step step = model::next_step(state_, wanted, unhealthy(), problems);
+  for (const v1::Problem& p : problems.list()) *response.add_problems() = p;
+  if (!problems.empty()) return {};
+  wanted = std::move(step.state);
+  std::vector<v1::Change> changes(step.said.changes().begin(), step.said.changes().end());
+  *response.add_steps() = std::move(step.said);
+  return changes;
+}
+
 model::Unhealthy Keeper::unhealthy() const {
   model::Unhealthy out;
   for (const health::Status& status : checker_.status()) {
@@ -145,6 +174,18 @@ model::Unhealthy Keeper::unhealthy() const {
     out.emplace(service, backend, address.text());
   }
   return out;
+}
+
+void Keeper::foresee(const Request& request, const Compared& compared,
+                     v1::ApplyResponse& response) {
+  if (request.stagger_step != 0 && response.problems_size() == 0 && response.changes_size() != 0) {
+    model::Problems problems;
+    for (v1::StaggerStep& step :
+         model::all_steps(compared.before, compared.after, unhealthy(), problems))
+      *response.add_steps() = std::move(step);
+    for (const v1::Problem& p : problems.list()) *response.add_problems() = p;
+  }
+  preview_flows(compared, response);
 }
 
 void Keeper::preview_flows(const Compared& compared, v1::ApplyResponse& response) {
@@ -165,7 +206,7 @@ Result<v1::ApplyResponse> Keeper::change(const Request& request, const Edit& edi
   Compared compared;
   const auto revision = decide(request, edit, response, compared);
   if (!revision) return tl::unexpected(revision.error());
-  if (request.dry_run) preview_flows(compared, response);
+  if (request.dry_run) foresee(request, compared, response);
   if (*revision && request.wait_milliseconds != 0) {
     const bool refused = fleet_.wait_for(**revision, std::min(request.wait_milliseconds, kWaitMax));
     if (refused) response.set_revision(current());
@@ -183,8 +224,13 @@ Result<v1::ApplyResponse> Keeper::change(const Request& request, const Edit& edi
 
 Result<v1::ApplyResponse> Keeper::apply(const v1::ApplyRequest& request,
                                         const std::string& author) {
-  const Request wanted{author, model::as_utf8(request.comment()), request.base_revision(),
-                       request.wait_milliseconds(), request.dry_run()};
+  const Request wanted{author,
+                       model::as_utf8(request.comment()),
+                       request.base_revision(),
+                       request.wait_milliseconds(),
+                       request.dry_run(),
+                       true,
+                       request.stagger_step()};
   return change(wanted, [&](const v1::DesiredState& current) -> Result<Wanted> {
     // Documents given twice would hide each other in the merge.
     Wanted out;

@@ -64,7 +64,8 @@ class Keeper {
     std::uint64_t base_revision = 0;
     std::uint32_t wait_milliseconds = 0;
     bool dry_run = false;
-    bool guarded = true;  ///< max_disruption of services holds
+    bool guarded = true;             ///< max_disruption of services holds
+    std::uint32_t stagger_step = 0;  ///< not 0: a part of the change, the number of it
   };
   /// What a dry run goes on to look at without the lock.
   struct Compared {
@@ -79,7 +80,15 @@ class Keeper {
                                                             const Edit& edit,
                                                             v1::ApplyResponse& response,
                                                             Compared& compared);
+  /// Changes from the state in force to the wanted one, or, of a staggered change, to the step that
+  /// takes its place. Problems: the guard.
+  [[nodiscard]] std::vector<v1::Change> compare(const Request& request, v1::DesiredState& wanted,
+                                                v1::ApplyResponse& response) const;
+  [[nodiscard]] std::vector<v1::Change> compare_step(v1::DesiredState& wanted,
+                                                     v1::ApplyResponse& response) const;
   [[nodiscard]] model::Unhealthy unhealthy() const;
+  /// What takes longer of a dry run, without the lock: steps, and what becomes of flows.
+  void foresee(const Request& request, const Compared& compared, v1::ApplyResponse& response);
   void preview_flows(const Compared& compared, v1::ApplyResponse& response);
   void refused(const std::string& node, const v1::Refuse& refusal);
   void put_in_force(std::uint64_t revision, v1::DesiredState state);

@@ -47,23 +47,6 @@ bool serves(const balancer::ServiceSource& service, bool v4) {
                      [&](const IpAddress& address) { return address.is_v4() == v4; });
 }
 
-void add_tables(const balancer::ServiceSource& before, const balancer::ServiceSource& after,
-                v1::ServicePreview& preview) {
-  if (!has_table(before) || !has_table(after)) return;
-  // Another hash leads everybody elsewhere, as far as there is an elsewhere.
-  const bool rehashed = before.scheduler != after.scheduler;
-  for (unsigned family = 0; family < 2; ++family) {
-    const bool v4 = family == 0;
-    if (!serves(before, v4) || !serves(after, v4)) continue;
-    const balancer::Disruption one = balancer::disruption(before, after, family);
-    v1::TableMove& move = *preview.add_tables();
-    move.set_family(v4 ? 4 : 6);
-    move.set_slots(after.table_size);
-    move.set_moved(rehashed ? 100 : 100 * one.moved);
-    move.set_least(rehashed ? 100 : 100 * one.least);
-  }
-}
-
 /// What a flow's packets are sent to: it ends where that is another.
 bool leads_on(const balancer::ServiceSource& before, const balancer::BackendSource& from,
               const balancer::ServiceSource& after, const balancer::BackendSource& to) {
@@ -87,6 +70,31 @@ const balancer::BackendSource* successor(const balancer::ServiceSource& before,
 
 }  // namespace
 
+void add_tables(const v1::Document& had, const v1::Document& has, const Unhealthy& unhealthy,
+                v1::ServicePreview& preview) {
+  const balancer::ServiceSource before = source_of(had, unhealthy);
+  const balancer::ServiceSource after = source_of(has, unhealthy);
+  if (!has_table(before) || !has_table(after)) return;
+  // Another hash leads everybody elsewhere, as far as there is an elsewhere.
+  const bool rehashed = before.scheduler != after.scheduler;
+  for (unsigned family = 0; family < 2; ++family) {
+    const bool v4 = family == 0;
+    if (!serves(before, v4) || !serves(after, v4)) continue;
+    const balancer::Disruption one = balancer::disruption(before, after, family);
+    v1::TableMove& move = *preview.add_tables();
+    move.set_family(v4 ? 4 : 6);
+    move.set_slots(after.table_size);
+    move.set_moved(rehashed ? 100 : 100 * one.moved);
+    move.set_least(rehashed ? 100 : 100 * one.least);
+  }
+}
+
+double most_moved(const v1::ServicePreview& preview) {
+  double most = 0;
+  for (const v1::TableMove& table : preview.tables()) most = std::max(most, table.moved());
+  return most;
+}
+
 void add_previews(const v1::DesiredState& before, const v1::DesiredState& after,
                   const Unhealthy& unhealthy, std::vector<v1::Change>& changes) {
   for (v1::Change& change : changes) {
@@ -94,7 +102,7 @@ void add_previews(const v1::DesiredState& before, const v1::DesiredState& after,
     v1::ServicePreview& preview = *change.mutable_preview();
     const v1::Document* had = service_named(before, change.name());
     const v1::Document* has = service_named(after, change.name());
-    if (has != nullptr) add_tables(source_of(*had, unhealthy), source_of(*has, unhealthy), preview);
+    if (has != nullptr) add_tables(*had, *has, unhealthy, preview);
     if (has != nullptr) preview.set_drain_timeout(has->service().drain_timeout());
   }
 }
@@ -146,9 +154,9 @@ void check_disruption(const v1::DesiredState& after, const std::vector<v1::Chang
               "the change would move {:.1f} % of the IPv{} table, more than the {} % allowed",
               table.moved(), table.family(), most),
           fmt::format(
-              "make it in steps, fewer backends or smaller weights at a time (`sluice diff` "
-              "tells what each would move); or raise or remove max_disruption in the same "
-              "change"));
+              "make it in steps with `sluice apply --stagger 30s`, which waits that long between "
+              "them (with --dry-run it tells the steps); or raise or remove max_disruption in the "
+              "same change"));
       break;
     }
   }

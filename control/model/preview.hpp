@@ -20,6 +20,12 @@ using Unhealthy = std::set<std::tuple<std::string, std::string, std::string>>;
 /// Flows that there are, by service and backend.
 using FlowCounts = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 
+/// What becomes of the tables if a service becomes another; adds none where a scheduler has none.
+void add_tables(const v1::Document& before, const v1::Document& after, const Unhealthy& unhealthy,
+                v1::ServicePreview& preview);
+/// The percent that the table moves which moves most; 0 without any.
+[[nodiscard]] double most_moved(const v1::ServicePreview& preview);
+
 /// A preview for each of the changes (as diff() gave them) that is of a service which was there
 /// before: tables alone. Both states are valid.
 void add_previews(const v1::DesiredState& before, const v1::DesiredState& after,

@@ -151,6 +151,74 @@ def test_max_disruption_refuses_and_can_be_overridden(lab):
         apply(lab, document("web"))
 
 
+def test_a_guarded_change_is_made_in_steps(lab):
+    before, wanted = document("web", max_disruption=20), with_weights(document("web", max_disruption=20), 1, 1, 9)
+    apply(lab, before)
+    try:
+        refused = run(lab, "apply", wanted)
+        assert refused.returncode == 1 and "--stagger" in refused.stdout
+        foreseen = apply(lab, wanted, "--dry-run", "--stagger", "1s").stdout
+        assert run(lab, "diff", before).returncode == 0, "a dry run changes nothing"
+        with Connections(lab, 60) as held:
+            done = apply(lab, wanted, "--stagger", "1s", "-m", "more to be3").stdout
+        assert held.result["broken"] == 0 and held.result["moved"] == 0, held.result
+        steps = re.findall(r"^step (\d), revision \d+: Service/web: ([\d.]+) % of the table, ([\d.]+) % left", done, re.M)
+        assert len(steps) >= 3 and all(0 < float(moved) <= 20 for _, moved, _ in steps), done
+        assert float(steps[-1][2]) == 0 and "the whole change is in force" in done
+        assert foreseen.count("step ") == len(steps)
+        assert run(lab, "diff", wanted).returncode == 0, "the last state is the wanted one"
+        history = lab.sluice("history", "-n", len(steps)).stdout
+        assert all(f"more to be3 (step {n} of a staggered change)" in history for n, _, _ in steps)
+    finally:
+        apply(lab, document("web"))
+
+
+def test_who_goes_is_drained_before(lab):
+    text = document("web", max_disruption=20)
+    apply(lab, text)
+    try:
+        without = re.sub(r"\n    - \{?name: be2\b.*(\n      .*)*", "", text)
+        assert without != text
+        done = apply(lab, without, "--stagger", "200ms").stdout
+        assert done.count("step ") == 3 and "moves no table" in done
+        assert run(lab, "diff", without).returncode == 0
+    finally:
+        apply(lab, document("web"))
+
+
+def test_a_staggered_change_can_be_interrupted(lab):
+    before, wanted = document("web", max_disruption=20), with_weights(document("web", max_disruption=20), 1, 1, 9)
+    apply(lab, before)
+    start = json.loads(lab.sluice("status", "-o", "json").stdout)["revision"]
+    file = STATE.parent / f".{lab.name}-interrupted.yaml"
+    file.write_text(wanted)
+    try:
+        lab.popen("apply", "dut", *lab.cli, "apply", "-f", file, "--stagger", "1h")
+        log = lab.run_folder / "apply.log"
+        eventually(lambda: "step 1" in log.read_text(), 10, "the first step")
+        lab.end("apply", signal.SIGINT)
+        said = log.read_text()
+        assert "interrupted" in said and "The same command goes on" in said and f"sluice rollback {start}" in said
+        assert "step 1," in apply(lab, wanted, "--stagger", "100ms").stdout
+        assert run(lab, "diff", wanted).returncode == 0
+        lab.sluice("rollback", start)
+        assert run(lab, "diff", before).returncode == 0
+    finally:
+        file.unlink()
+        apply(lab, document("web"))
+
+
+def test_what_cannot_be_divided_is_refused_in_steps_too(lab):
+    apply(lab, document("web", max_disruption=20))
+    try:
+        for options in ((), ("--dry-run",)):
+            done = run(lab, "apply", document("web", max_disruption=20, table_size=4093), "--stagger", "1s", *options)
+            assert done.returncode == 1 and "table_size moves" in done.stdout and "cannot be divided" in done.stdout
+        assert run(lab, "apply", document("web"), "--stagger", "soon").returncode == 2
+    finally:
+        apply(lab, document("web"))
+
+
 @pytest.mark.parametrize("service,address", [("web", WEB), ("web-full", FULL)])
 def test_a_drain_ends_with_its_time(lab, service, address):
     drained = with_weights(document(service, drain_timeout="3s"), 1, 0, 1)
