@@ -193,7 +193,7 @@ def test_a_staggered_change_can_be_interrupted(lab):
     file = STATE.parent / f".{lab.name}-interrupted.yaml"
     file.write_text(wanted)
     try:
-        lab.popen("apply", "dut", *lab.cli, "apply", "-f", file, "--stagger", "1h")
+        lab.popen("apply", "dut", lab.bin / "sluice", "--control", lab.socket, "apply", "-f", file, "--stagger", "1h")
         log = lab.run_folder / "apply.log"
         eventually(lambda: "step 1" in log.read_text(), 10, "the first step")
         lab.end("apply", signal.SIGINT)
