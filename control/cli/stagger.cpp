@@ -79,7 +79,7 @@ Exit stopped(Client& client, const Made& made, const std::string& why) {
   return Exit::refused;
 }
 
-void print_step(const v1::ApplyResponse& response, std::size_t number) {
+void print_step(const v1::ApplyResponse& response, std::size_t number, int foreseen) {
   if (response.steps_size() == 0) {
     std::cout << "revision " << response.revision()
               << (response.changes_size() == 0 ? ", no change" : "") << std::endl;
@@ -88,9 +88,9 @@ void print_step(const v1::ApplyResponse& response, std::size_t number) {
   const v1::StaggerStep& step = response.steps(0);
   for (const v1::Change& change : step.changes())
     if (!is_staggered(change, step)) std::cout << model::text_of(change) << '\n';
-  std::cout << "step " << number << ", revision " << response.revision() << ": "
-            << model::text_of(step) << (step.last() ? "; the whole change is in force" : "")
-            << std::endl;
+  std::cout << "step " << number << " of " << std::max(foreseen, static_cast<int>(number))
+            << ", revision " << response.revision() << ": " << model::text_of(step)
+            << (step.last() ? "; the whole change is in force" : "") << std::endl;
 }
 
 }  // namespace
@@ -107,6 +107,19 @@ Exit apply_in_steps(const Invocation& invocation, v1::ApplyRequest request, Nano
   if (!client) return failed(client.error());
   Made made;
   const auto stop = [&](const std::string& why) { return stopped(**client, made, why); };
+  const auto refused = [&](v1::ApplyResponse& response) {
+    for (v1::Problem& problem : *response.mutable_problems()) model::locate(problem, places);
+    print_problems({response.problems().begin(), response.problems().end()});
+    return response.problems_size() != 0;
+  };
+  // Whoever has no way to the end had better not begin.
+  request.set_dry_run(true);
+  request.set_stagger_step(1);
+  auto foreseen = (*client)->apply(request);
+  if (!foreseen) return failed(foreseen.error());
+  if (foreseen->problems_size() != 0 && invocation.output == Output::json) print_json(*foreseen);
+  if (refused(*foreseen)) return stop("not all of the change can be made");
+  request.set_dry_run(false);
   for (std::string before;;) {
     request.set_stagger_step(static_cast<std::uint32_t>(made.size() + 1));
     auto response = (*client)->apply(request);
@@ -114,14 +127,13 @@ Exit apply_in_steps(const Invocation& invocation, v1::ApplyRequest request, Nano
       failed(response.error());
       return stop("the change is not complete");
     }
-    for (v1::Problem& problem : *response->mutable_problems()) model::locate(problem, places);
     if (invocation.output == Output::json) print_json(*response);
-    print_problems({response->problems().begin(), response->problems().end()});
-    if (response->problems_size() != 0)
+    if (refused(*response))
       return stop("the step is refused, revision " + std::to_string(response->revision()) +
                   " stays in force");
     if (response->changes_size() != 0) made.push_back(response->revision());
-    if (invocation.output != Output::json) print_step(*response, made.size());
+    if (invocation.output != Output::json)
+      print_step(*response, made.size(), foreseen->steps_size());
     print_nodes(*response);
     // Without a step nothing was left to do.
     if (response->steps_size() == 0 || response->steps(0).last()) return Exit::done;

@@ -162,7 +162,7 @@ def test_a_guarded_change_is_made_in_steps(lab):
         with Connections(lab, 60) as held:
             done = apply(lab, wanted, "--stagger", "1s", "-m", "more to be3").stdout
         assert held.result["broken"] == 0 and held.result["moved"] == 0, held.result
-        steps = re.findall(r"^step (\d), revision \d+: Service/web: ([\d.]+) % of the table, ([\d.]+) % left", done, re.M)
+        steps = re.findall(r"^step (\d) of \d, revision \d+: Service/web: ([\d.]+) % of the table, ([\d.]+) % left", done, re.M)
         assert len(steps) >= 3 and all(0 < float(moved) <= 20 for _, moved, _ in steps), done
         assert float(steps[-1][2]) == 0 and "the whole change is in force" in done
         assert foreseen.count("step ") == len(steps)
@@ -199,7 +199,7 @@ def test_a_staggered_change_can_be_interrupted(lab):
         lab.end("apply", signal.SIGINT)
         said = log.read_text()
         assert "interrupted" in said and "The same command goes on" in said and f"sluice rollback {start}" in said
-        assert "step 1," in apply(lab, wanted, "--stagger", "100ms").stdout
+        assert "step 1 of 2" in apply(lab, wanted, "--stagger", "100ms").stdout
         assert run(lab, "diff", wanted).returncode == 0
         lab.sluice("rollback", start)
         assert run(lab, "diff", before).returncode == 0
