@@ -159,7 +159,7 @@ v1::Document step_of(const v1::Document& before, const v1::Document& wanted,
                      const Unhealthy& unhealthy, Problems& problems) {
   const Way way(before, wanted, unhealthy);
   const double most = wanted.service().max_disruption();
-  const v1::Document last = way.leave() ? way.at(kParts) : wanted;
+  v1::Document last = way.leave() ? way.at(kParts) : wanted;
   if (way.moved_by(last) <= most) return last;
 
   const std::string path = key_of(wanted) + ": spec.max_disruption";
