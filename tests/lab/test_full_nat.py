@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 from conftest import eventually, raised, read_metrics
+from lab import BACKENDS
 
 WEB4, WEB6 = "198.18.100.86", "2001:2:0:100::86"
 LOCAL4, LOCAL6 = "198.18.1.64/28", "2001:2:0:1:40::/124"
@@ -24,14 +25,19 @@ def apply(lab, *documents):
     lab.sluice("apply", "-f", path)
 
 
+def strand(lab):
+    """Leaves the backends no route but to their own segment."""
+    for backend in BACKENDS:
+        lab.exec(backend, "ip", "route", "delete", "default")
+        lab.exec(backend, "ip", "-6", "route", "delete", "default")
+
+
 @pytest.fixture(scope="module")
 def stranded():
     """A lab whose backends have no route but to their own segment."""
     lab = raised("u")
     try:
-        for backend in ("be1", "be2", "be3"):
-            lab.exec(backend, "ip", "route", "delete", "default")
-            lab.exec(backend, "ip", "-6", "route", "delete", "default")
+        strand(lab)
         yield lab
     finally:
         lab.down()
@@ -282,9 +288,7 @@ def pair():
             pytest.skip("two workers need two cores")
         config.write_text(text.replace(f"workers: [{one}]", f"workers: [{one}, {last}]"))
         lab.start_dataplane()
-        for backend in ("be1", "be2", "be3"):
-            lab.exec(backend, "ip", "route", "delete", "default")
-            lab.exec(backend, "ip", "-6", "route", "delete", "default")
+        strand(lab)
         yield lab
     finally:
         lab.down()

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "dataplane/balancer/flow_table.hpp"
+#include "dataplane/packet/parse.hpp"
 #include "dataplane/route/neighbours.hpp"
 
 namespace sluice::test {
@@ -169,6 +170,15 @@ void Crew::expect_balanced() const {
     ends += dropped(static_cast<DropReason>(reason));
   EXPECT_EQ(total(&Books::received), ends);
   EXPECT_EQ(0U, dropped(DropReason::none)) << "every drop has a reason";
+}
+
+FlowKey key_of(const Bytes& frame) {
+  Bytes copy = frame;
+  Packet p;
+  p.data = copy.data();
+  p.length = static_cast<std::uint16_t>(copy.size());
+  EXPECT_EQ(DropReason::none, parse(p));
+  return p.key;
 }
 
 }  // namespace sluice::test

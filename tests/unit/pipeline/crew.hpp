@@ -36,6 +36,9 @@ inline constexpr std::uint32_t kSlots = 1024;
 [[nodiscard]] PacketBuilder from_backend(const char* source = "198.18.1.11",
                                          const char* destination = "198.18.0.2");
 
+/// The key of a frame that is as it should be.
+[[nodiscard]] FlowKey key_of(const Bytes& frame);
+
 struct CrewOptions {
   std::uint16_t workers = 1;
   /// A worker without queues of its own sends through worker 0. By default each has all.

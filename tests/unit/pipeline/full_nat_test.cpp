@@ -4,7 +4,6 @@
 
 #include "dataplane/balancer/flow_table.hpp"
 #include "dataplane/packet/bytes.hpp"
-#include "dataplane/packet/parse.hpp"
 #include "tests/unit/pipeline/crew.hpp"
 
 namespace sluice::test {
@@ -16,15 +15,6 @@ Sources full_nat_lab() {
   web.mode = balancer::Mode::full_nat;
   web.local.addresses = {*Prefix::parse("198.18.1.64/30")};
   return out;
-}
-
-FlowKey key_of(const Bytes& frame) {
-  Bytes copy = frame;
-  Packet p;
-  p.data = copy.data();
-  p.length = static_cast<std::uint16_t>(copy.size());
-  EXPECT_EQ(DropReason::none, parse(p));
-  return p.key;
 }
 
 Bytes reply_to(const Bytes& sent, std::uint8_t flags) {

@@ -4,7 +4,6 @@
 
 #include "dataplane/balancer/flow_table.hpp"
 #include "dataplane/packet/bytes.hpp"
-#include "dataplane/packet/parse.hpp"
 #include "dataplane/packet/spread.hpp"
 #include "tests/unit/pipeline/crew.hpp"
 
@@ -15,15 +14,6 @@ CrewOptions workers(std::uint16_t count) {
   CrewOptions options;
   options.workers = count;
   return options;
-}
-
-FlowKey key_of(const Bytes& frame) {
-  Bytes copy = frame;
-  Packet p;
-  p.data = copy.data();
-  p.length = static_cast<std::uint16_t>(copy.size());
-  EXPECT_EQ(DropReason::none, parse(p));
-  return p.key;
 }
 
 std::uint16_t owner_of(const Bytes& frame, std::uint16_t workers_count) {
